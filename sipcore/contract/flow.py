@@ -1,0 +1,30 @@
+"""A flow: the transport association over which one peer is reached (RFC 5626 §2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["DATAGRAM", "Flow"]
+
+DATAGRAM = frozenset({"udp"})
+
+
+class Flow(NamedTuple):
+    """One peer over one transport; hashable, compared by value.
+
+    A tuple and not a dataclass: one is made for each datagram, on the hot path.
+    """
+
+    transport: str
+    "udp, tcp, tls, ws or wss."
+    host: str
+    "The peer's address; a host name only when the shell has yet to resolve it."
+    port: int
+    "The peer's port."
+    connection: str = ""
+    "Names one connection of a stream transport. Empty: any connection to that peer, opened when there is none."
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether the transport retransmits by itself (RFC 3261 §17)."""
+        return self.transport != "udp"

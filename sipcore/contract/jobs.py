@@ -1,0 +1,33 @@
+"""Jobs that the SIP side hands to Celery: names and keyword arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["FORGET_PUSH_DEVICE", "LEARN_PUSH_DEVICE", "QUEUE_PUSH", "SEND_WAKEUP", "Job"]
+
+QUEUE_PUSH = "push"
+
+SEND_WAKEUP = "pbx.push.send_wakeup"
+"""kwargs: aor, call_uid, call_id, caller, caller_name, deadline (epoch seconds), skip (list of device keys that ring
+already). Ask every push device of `aor` but those to wake up and register; nothing is sent after `deadline`."""
+
+LEARN_PUSH_DEVICE = "pbx.push.learn_device"
+"""kwargs: aor, key (binding key), provider, param, prid, instance_id, user_agent. A REGISTER carried RFC 8599
+parameters; the token goes to Postgres and nowhere else."""
+
+FORGET_PUSH_DEVICE = "pbx.push.forget_device"
+"kwargs: aor, key. The phone unregistered; it no longer wants to be woken."
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One task to run once; refused by the receiver after `expires_at`."""
+
+    name: str
+    kwargs: Mapping[str, Any] = field(repr=False)
+    queue: str = QUEUE_PUSH
+    expires_at: float = 0.0
+    "Epoch seconds; 0: never."

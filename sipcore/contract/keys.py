@@ -1,0 +1,94 @@
+"""Every Redis key and channel of the product; a key literal anywhere else fails a test.
+
+Celery's own keys are in another database number. Prefix `pbx:`.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BINDINGS_CHANGED",
+    "CALLS",
+    "CALLS_FEED",
+    "CALLS_REVISION",
+    "CALL_RECORDS",
+    "CALL_RECORDS_DROPPED",
+    "DIRECTORY_CHANGED",
+    "DIRECTORY_READY",
+    "EVENTS_FEED",
+    "EVENTS_LOG",
+    "SHARED_SECRET",
+    "WORKERS",
+    "bindings",
+    "directory_group",
+    "directory_subscriber",
+    "pickup_claim",
+    "push_sent",
+    "subscription",
+    "subscription_index",
+    "subscriptions_of",
+    "worker",
+    "worker_channel",
+]
+
+DIRECTORY_READY = "pbx:dir:ready"  # "1" once a complete directory has been published
+DIRECTORY_CHANGED = "pbx:dir:changed"  # channel: "sub:<aor>", "group:<id>" or "all"
+BINDINGS_CHANGED = "pbx:loc:changed"  # channel: "<worker> <aor>"
+CALLS = "pbx:calls"  # hash: call uid -> CallState JSON
+CALLS_REVISION = "pbx:calls:rev"  # integer, one up for each change of CALLS
+CALLS_FEED = "pbx:calls:feed"  # channel: {"rev": n, "call": {...}} or {"rev": n, "gone": "<uid>"}
+CALL_RECORDS = "pbx:cdr"  # list: CallRecord JSON, oldest first, drained by Celery
+CALL_RECORDS_DROPPED = "pbx:cdr:dropped"  # integer: records lost to the list's bound
+EVENTS_FEED = "pbx:events:feed"  # channel: Event JSON
+EVENTS_LOG = "pbx:events:log"  # stream of Event JSON under field "event", bounded
+WORKERS = "pbx:workers"  # zset: worker -> heartbeat deadline, epoch seconds
+SHARED_SECRET = "pbx:secret"  # string: signs nonces and Record-Route, made once by the first worker
+
+
+def directory_subscriber(aor: str) -> str:
+    """JSON of a SubscriberRecord; until changed."""
+    return f"pbx:dir:sub:{aor}"
+
+
+def directory_group(group: str) -> str:
+    """JSON of a PickupGroupRecord; until changed."""
+    return f"pbx:dir:group:{group}"
+
+
+def bindings(aor: str) -> str:
+    """Hash: binding key -> Binding JSON, and field `rev`; expires with the latest binding."""
+    return f"pbx:loc:{aor}"
+
+
+def subscription(subscription_id: str) -> str:
+    """JSON of a SubscriptionRecord; PX = its timeout."""
+    return f"pbx:ebr:sub:{subscription_id}"
+
+
+def subscription_index(event: str, key: str, value: str) -> str:
+    """Zset: subscription id -> deadline (epoch seconds). `key` is `*` for subscriptions without an indexed key."""
+    return f"pbx:ebr:idx:{event}:{key}={value}"
+
+
+def subscriptions_of(worker_id: str) -> str:
+    """Set of subscription ids owned by a worker, so that a sweeper can remove those of a dead one."""
+    return f"pbx:ebr:own:{worker_id}"
+
+
+def worker_channel(worker_id: str) -> str:
+    """Channel: what other workers have to say to this one, JSON with `op`."""
+    return f"pbx:worker:{worker_id}:inbox"
+
+
+def worker(worker_id: str) -> str:
+    """Hash: address, version, counters; expires 15 s after the last heartbeat."""
+    return f"pbx:worker:{worker_id}"
+
+
+def pickup_claim(call_uid: str) -> str:
+    """String NX PX: the claim token of whoever picks that call up."""
+    return f"pbx:pickup:{call_uid}"
+
+
+def push_sent(call_uid: str, device: str) -> str:
+    """String NX EX: this device has been pushed for this call."""
+    return f"pbx:push:{call_uid}:{device}"

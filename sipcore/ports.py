@@ -1,0 +1,108 @@
+"""What the routing script and EBR need from outside, as Protocols.
+
+`store/` implements them on Redis and, for tests, in memory; one test suite holds both to the same behaviour. Every
+method that answers from memory where it can returns without suspending in that case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from .contract.calls import CallRecord, CallState
+from .contract.directory import PickupGroupRecord, SubscriberRecord
+from .contract.events import Event
+from .contract.jobs import Job
+from .contract.location import Binding, BindingChanges
+from .contract.subscriptions import SubscriptionRecord
+
+__all__ = ["CallBoard", "Directory", "EventBus", "Jobs", "LocationService"]
+
+
+class LocationService(Protocol):
+    """The bindings of all AoRs (RFC 3261 §10)."""
+
+    async def lookup(self, aor: str, *, fresh: bool = False) -> tuple[Binding, ...]:
+        """Return the bindings that have not expired, best q first, newest first among equals.
+
+        From memory when this worker knows them; `fresh` asks the store, which matters after subscribing when other
+        workers exist: a look that is older than the subscription would lose a REGISTER between the two.
+        Without the store, what is in memory is returned; raises StoreUnavailable when nothing is.
+        """
+
+    async def update(self, aor: str, change: Callable[[tuple[Binding, ...]], BindingChanges]) -> BindingChanges:
+        """Read, change and write an AoR atomically, and return once it is stored.
+
+        `change` is pure and may run again on conflict with another worker; what it raises is passed on. Raises
+        StoreUnavailable, having changed nothing, when the store is away.
+        """
+
+    def expired(self, epoch: float) -> Iterable[str]:
+        """AoRs, of those this worker holds, that have a binding past its expiry; for the sweeper."""
+
+    def held_over(self, connection: str) -> Iterable[str]:
+        """AoRs with a binding over that connection of this worker; for when it closes."""
+
+
+class Directory(Protocol):
+    """Subscribers and groups, as published by the web side."""
+
+    async def subscriber(self, aor: str) -> SubscriberRecord | None:
+        """Return the subscriber, None when there is none. Raise DirectoryNotReady, or StoreUnavailable when neither
+        memory nor store can tell."""
+
+    async def group(self, group_id: str) -> PickupGroupRecord | None:
+        """Return a pickup group, None when there is none."""
+
+
+class EventBus(Protocol):
+    """Subscriptions that other workers can see, and events between workers and to the feed."""
+
+    @property
+    def has_peers(self) -> bool:
+        """Whether other workers are alive, by their heartbeats."""
+
+    def subscribe(self, record: SubscriptionRecord) -> None:
+        """Write a subscription to the store with the next batch. Never raises: without the store it stays local."""
+
+    async def subscribed(self) -> None:
+        """Return once everything given to `subscribe` is in the store; at once without peers or without the store."""
+
+    def unsubscribe(self, record: SubscriptionRecord) -> None:
+        """Remove a subscription from the store with the next batch."""
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to subscriptions of other workers, and to the feed, with the next batch.
+
+        Local delivery has been done before, by EventRouting. Bounded; when the store is away the event is dropped
+        and counted.
+        """
+
+
+class CallBoard(Protocol):
+    """The live calls of all workers, and claims on them."""
+
+    def put(self, call: CallState) -> None:
+        """Show the call as it now is, with the next batch."""
+
+    def remove(self, uid: str) -> None:
+        """Take a call off the board, with the next batch."""
+
+    def record(self, call: CallRecord) -> None:
+        """Keep the record of a finished call, with the next batch; it survives a store that is away for a while."""
+
+    async def ringing(self, groups: Sequence[str], aor: str = "") -> list[CallState]:
+        """Calls of any worker that can be picked in one of these groups (or, directed, that ring `aor`), oldest first."""
+
+    async def claim(self, call_uid: str, token: str, seconds: float) -> bool:
+        """Claim a call for pickup: True for exactly one caller until released or `seconds` have passed."""
+
+    async def release(self, call_uid: str, token: str) -> None:
+        """Release a claim, if it is still held by this token."""
+
+
+class Jobs(Protocol):
+    """Work for Celery."""
+
+    def submit(self, job: Job) -> bool:
+        """Hand a job over without waiting; False when it cannot be (the queue is full or the broker away)."""
