@@ -162,4 +162,4 @@ E_LIMIT_HIT = declare_event("E_LIMIT_HIT", limit=str, value=int)
 E_NODE_UP = declare_event("E_NODE_UP", worker=str)
 E_NODE_DOWN = declare_event("E_NODE_DOWN", worker=str, why=str)
 
-__all__ += [name for name in CATALOGUE]
+__all__ += list(CATALOGUE)

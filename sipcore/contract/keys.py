@@ -41,7 +41,7 @@ CALL_RECORDS_DROPPED = "pbx:cdr:dropped"  # integer: records lost to the list's 
 EVENTS_FEED = "pbx:events:feed"  # channel: Event JSON
 EVENTS_LOG = "pbx:events:log"  # stream of Event JSON under field "event", bounded
 WORKERS = "pbx:workers"  # zset: worker -> heartbeat deadline, epoch seconds
-SHARED_SECRET = "pbx:secret"  # string: signs nonces and Record-Route, made once by the first worker
+SHARED_SECRET = "pbx:secret"  # noqa: S105 - a key, not a secret; string: signs nonces and Record-Route, made once by the first worker
 
 
 def directory_subscriber(aor: str) -> str:
