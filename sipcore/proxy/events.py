@@ -1,0 +1,198 @@
+"""What the core reports: one frozen record for each thing that happened, in order.
+
+Every event but DialogEnded carries the ServerRequest it is about. Requests inside a dialog that the core forwards on
+its own (see `core.py`) give no events, except that a BYE which went through is a DialogEnded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .target import Target
+
+if TYPE_CHECKING:
+    from .branch import Branch
+    from .request import ServerRequest
+
+__all__ = [
+    "Acknowledged",
+    "BranchAdded",
+    "BranchCancelled",
+    "BranchFinal",
+    "BranchProvisional",
+    "CoreEvent",
+    "DialogEnded",
+    "FinalSent",
+    "HoldClosed",
+    "HoldOpened",
+    "InjectRejected",
+    "RequestCancelled",
+    "RequestReceived",
+    "RequestTerminated",
+    "TakeoverEnded",
+    "TakeoverStarted",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """A new request for the routing script: valid, not a retransmission, not inside a dialog of ours."""
+
+    request: ServerRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCancelled:
+    """The caller gave up; the 487 is out already."""
+
+    request: ServerRequest
+    reason_headers: tuple[str, ...] = ()
+    "Reason values of his CANCEL. Empty also when his connection closed and did not come back."
+
+
+@dataclass(frozen=True, slots=True)
+class BranchAdded:
+    """A branch was started."""
+
+    request: ServerRequest
+    branch: Branch
+
+
+@dataclass(frozen=True, slots=True)
+class BranchProvisional:
+    """A branch sent a provisional response above 100, other than the one before."""
+
+    request: ServerRequest
+    branch: Branch
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class BranchFinal:
+    """A branch is over: its final response, 408 when it never gave one, 503 when it could not be sent.
+
+    Follows BranchCancelled too, once the phone has confirmed.
+    """
+
+    request: ServerRequest
+    branch: Branch
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class BranchCancelled:
+    """We gave a branch up; the CANCEL goes out now or with the phone's first provisional response (§9.1)."""
+
+    request: ServerRequest
+    branch: Branch
+    cause: int
+    "The SIP cause told to the phone: 200 answered elsewhere, 603 declined elsewhere, 480 no answer, 487 caller gone."
+
+
+@dataclass(frozen=True, slots=True)
+class InjectRejected:
+    """A target was not tried."""
+
+    request: ServerRequest
+    target: Target
+    why: str
+    "gone, final, cancelled, barred, duplicate, declined, limit, no-flow or send-failed."
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOpened:
+    """The request now waits for branches to come."""
+
+    request: ServerRequest
+    seconds: float
+    branches: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldClosed:
+    """It no longer does; branches that live go on."""
+
+    request: ServerRequest
+    why: str
+    "deadline, count, last-flag, no-more (or what the script said instead), final or cancel."
+
+
+@dataclass(frozen=True, slots=True)
+class TakeoverStarted:
+    """A pickup has begun: at least one phone of the picker is being called."""
+
+    request: ServerRequest
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeoverEnded:
+    """A pickup is over; exactly one for each call of `inject_branches` with `cancel`."""
+
+    request: ServerRequest
+    token: str
+    outcome: str
+    "done, failed, lost (an original phone answered), caller-gone or timeout."
+
+
+@dataclass(frozen=True, slots=True)
+class FinalSent:
+    """The final response; exactly one for each request that was received."""
+
+    request: ServerRequest
+    status: int
+    reason: str
+    origin: str
+    "branch, local, timeout or cancel."
+    branch: Branch | None = None
+    "The branch that it came from."
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The ACK to a final response other than 2xx has come: the phone's line is free again."""
+
+    request: ServerRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTerminated:
+    """The server transaction is destroyed; words about it raise TransactionGone from now on."""
+
+    request: ServerRequest
+
+
+@dataclass(frozen=True, slots=True)
+class DialogEnded:
+    """A BYE went through, in either direction."""
+
+    call_id: str
+    from_tag: str
+    "The caller's tag, whoever hung up."
+    to_tag: str
+    "The callee's."
+    method: str = "BYE"
+    by_tag: str = ""
+    "The tag of the side that hung up."
+    status: int = 200
+    "What the BYE was answered with; never 401 or 407, which do not end a dialog."
+
+
+CoreEvent = (
+    RequestReceived
+    | RequestCancelled
+    | BranchAdded
+    | BranchProvisional
+    | BranchFinal
+    | BranchCancelled
+    | InjectRejected
+    | HoldOpened
+    | HoldClosed
+    | TakeoverStarted
+    | TakeoverEnded
+    | FinalSent
+    | Acknowledged
+    | RequestTerminated
+    | DialogEnded
+)

@@ -1,0 +1,74 @@
+"""The handle by which the script and the core speak about one received request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..contract.flow import Flow
+    from ..syntax import Request
+    from ..transaction import ServerTransaction
+    from .response_context import ResponseContext
+
+__all__ = ["ServerRequest"]
+
+
+class ServerRequest:
+    """A received request and what became of it.
+
+    Made by the core, handed out in RequestReceived and in every event about that request. `user`, `callee`, `caller`
+    and `groups` belong to the script and are never read by the core.
+    """
+
+    __slots__ = (
+        "call_uid",
+        "callee",
+        "caller",
+        "context",
+        "flow",
+        "groups",
+        "id",
+        "is_cancelled",
+        "local_tag",
+        "request",
+        "transaction",
+        "user",
+    )
+
+    def __init__(self, request: Request, flow: Flow, transaction: ServerTransaction, id: str, call_uid: str) -> None:
+        self.request = request
+        self.flow = flow
+        self.id = id
+        "Unique within the worker."
+        self.call_uid = call_uid
+        "Names the call on the board and in records; empty for anything but INVITE."
+        self.transaction: ServerTransaction | None = transaction
+        "None once it is destroyed."
+        self.context: ResponseContext | None = None
+        "Its branches and hold, from the first fork, relay or hold on."
+        self.is_cancelled = False
+        "Whether the caller gave up."
+        self.local_tag = ""
+        "The To-tag of responses made here; no phone's."
+        self.user: Any = None
+        self.callee: Any = None
+        self.caller: Any = None
+        self.groups: tuple[str, ...] = ()
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self.request.method
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a final response has been sent."""
+        return self.transaction is None or self.transaction.is_final
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the server transaction is destroyed."""
+        return self.transaction is None
+
+    def __repr__(self) -> str:
+        return f"<ServerRequest {self.id} {self.request.method}>"
