@@ -12,6 +12,7 @@ __all__ = [
     "CALLS_REVISION",
     "CALL_RECORDS",
     "CALL_RECORDS_DROPPED",
+    "CELERY_HEARTBEAT",
     "DIRECTORY_CHANGED",
     "DIRECTORY_READY",
     "EVENTS_FEED",
@@ -40,6 +41,7 @@ CALL_RECORDS = "pbx:cdr"  # list: CallRecord JSON, oldest first, drained by Cele
 CALL_RECORDS_DROPPED = "pbx:cdr:dropped"  # integer: records lost to the list's bound
 EVENTS_FEED = "pbx:events:feed"  # channel: Event JSON
 EVENTS_LOG = "pbx:events:log"  # stream of Event JSON under field "event", bounded
+CELERY_HEARTBEAT = "pbx:jobs:alive"  # string EX: beat and a Celery worker are both running
 WORKERS = "pbx:workers"  # zset: worker -> heartbeat deadline, epoch seconds
 SHARED_SECRET = "pbx:secret"  # noqa: S105 - a key, not a secret; string: signs nonces and Record-Route, made once by the first worker
 

@@ -1,0 +1,1 @@
+"""Call records: what remains of a call when it is over."""

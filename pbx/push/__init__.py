@@ -1,0 +1,1 @@
+"""Push devices, the providers that reach them, and the job that wakes them up."""

@@ -1,0 +1,121 @@
+"""Phones that can be woken up, and each attempt to do so. Writes go through `actions.py` and `ledger.py`."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from pbx.subscribers.models import Subscriber
+
+from . import sealing
+
+__all__ = ["PushAttempt", "PushDevice", "hash_token", "mask"]
+
+
+def hash_token(token: str) -> str:
+    """SHA-256 of the token; its first 16 digits are the `prid_hash` that bindings carry (sipcore.contract.location)."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def mask(token: str) -> str:
+    """Enough of a token for its owner to know it again, too little to use: `abcd…wxyz`."""
+    return f"{token[:4]}…{token[-4:]}" if len(token) >= 16 else "…"
+
+
+class PushDevice(models.Model):
+    """One app on one phone, reached through a push provider (RFC 8599)."""
+
+    class State(models.TextChoices):
+        UNKNOWN = "unknown", _("not tried yet")
+        WORKS = "works", _("works")
+        REFUSED = "refused", _("refused")
+
+    subscriber = models.ForeignKey(
+        Subscriber, on_delete=models.CASCADE, related_name="push_devices", verbose_name=_("subscriber")
+    )
+    provider = models.CharField(_("provider"), max_length=32)
+    param = models.CharField(_("application"), max_length=255, blank=True)
+    sealed_token = models.TextField(editable=False)
+    token_hash = models.CharField(max_length=64, editable=False)
+    token_hint = models.CharField(max_length=16, editable=False)
+    instance_id = models.CharField(_("instance"), max_length=255, blank=True)
+    key = models.CharField(
+        max_length=255, blank=True, help_text=_("The key of the phone's binding, by which a wake-up knows its phone.")
+    )
+    user_agent = models.CharField(_("app"), max_length=255, blank=True)
+    platform = models.CharField(_("platform"), max_length=32, blank=True)
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.UNKNOWN)
+    last_error = models.CharField(_("last error"), max_length=255, blank=True)
+    last_push_at = models.DateTimeField(_("last push"), null=True, blank=True)
+    last_woke_at = models.DateTimeField(_("last woke up"), null=True, blank=True)
+    last_wake_ms = models.PositiveIntegerField(_("took (ms)"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    last_registered_at = models.DateTimeField(_("last registered"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("push device")
+        verbose_name_plural = _("push devices")
+        ordering = ("subscriber", "created_at")
+        constraints = (
+            # RFC 8599 §4: a token names one app on one phone. Whoever registered it last is who it wakes.
+            models.UniqueConstraint(fields=("provider", "param", "token_hash"), name="one_owner_per_push_token"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.masked_token}"
+
+    @property
+    def token(self) -> str:
+        """The token in clear, for a provider and nobody else. Raise sealing.Unreadable after a lost SECRET_KEY."""
+        return sealing.unseal(self.sealed_token)
+
+    @token.setter
+    def token(self, value: str) -> None:
+        self.sealed_token = sealing.seal(value)
+        self.token_hash = hash_token(value)
+        self.token_hint = mask(value)
+
+    @property
+    def masked_token(self) -> str:
+        """What people get to see of the token."""
+        return self.token_hint
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a call would try this device."""
+        return self.state != self.State.REFUSED
+
+
+class PushAttempt(models.Model):
+    """One push of one device: claimed before it is sent, completed with the provider's answer and the wake-up.
+
+    Kept for some weeks, as the memory of the rate limit, of the statistics and of "did my phone get a push?".
+    """
+
+    device = models.ForeignKey(PushDevice, on_delete=models.CASCADE, related_name="attempts")
+    push_id = models.UUIDField(unique=True)
+    call_uid = models.CharField(max_length=64, blank=True)
+    kind = models.CharField(max_length=16, default="call")
+    at = models.DateTimeField()
+    accepted = models.BooleanField(null=True)
+    status = models.PositiveSmallIntegerField(default=0)
+    reason = models.CharField(max_length=255, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    ms = models.PositiveIntegerField(null=True)
+    woke_ms = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        verbose_name = _("push")
+        verbose_name_plural = _("pushes")
+        ordering = ("-at",)
+        indexes = (
+            models.Index(fields=("device", "-at"), name="push_attempts_of_a_device"),
+            models.Index(fields=("call_uid",), name="push_attempts_of_a_call", condition=~Q(call_uid="")),
+            models.Index(fields=("at",), name="push_attempts_by_time"),
+        )
+
+    def __str__(self) -> str:
+        return str(self.push_id)

@@ -1,0 +1,1 @@
+"""Subscribers and pickup groups, and the directory of them that workers read."""
