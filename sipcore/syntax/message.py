@@ -1,0 +1,305 @@
+"""Requests and responses: the received octets, an index of their header lines, and values read when they are asked for.
+
+A `Message` is frozen in spirit: nothing changes once it has been read, and `build` makes new ones by editing copies of the
+line list. What has been read from it is remembered, so that each header is interpreted at most once on its way through
+(design: a typed reading of everything costs ten times the index).
+
+What a property cannot read raises MalformedMessage from that property, each time it is asked; `check` asks for everything
+that a proxy relies on. `parse` makes messages out of octets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar, overload
+
+from ..errors import MalformedMessage
+from .address import Address, parse_address
+from .grammar import LWS, is_token, parse_number, split_values, unfold
+from .uri import Uri, parse_uri
+from .via import Via, parse_via
+
+__all__ = ["Message", "Request", "Response"]
+
+MAX_CSEQ = 2**31 - 1
+"§8.1.1.5: less than 2**31."
+MAX_SECONDS = 2**32 - 1
+"delta-seconds, §20.19. A larger value is read as this one, as §20.19 asks for malformed ones to be survived."
+MAX_MAX_FORWARDS = 255
+"§20.22."
+
+_T = TypeVar("_T")
+
+
+class remembered(Generic[_T]):
+    """A property that is computed at the first look and is a plain attribute from then on.
+
+    Not `functools.cached_property`: in Python 3.11 that takes a lock, which costs more than most of the readings here.
+    """
+
+    def __init__(self, compute: Callable[[Any], _T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> remembered[_T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> _T: ...
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        if instance is None:
+            return self
+        value = self._compute(instance)
+        setattr(instance, self._name, value)
+        return value
+
+
+class Message:
+    """What requests and responses have in common. Made by `parse_message` and by the functions of `build`."""
+
+    raw: bytes
+    "The whole message as it goes, or came, over the wire."
+    body: bytes
+    lines: list[str]
+    "Header lines without their line ends, folds kept. Read only."
+    keys: list[str]
+    "The lower-case long name of each line."
+
+    def __init__(self, raw: bytes, start_line: str, lines: list[str], keys: list[str], body: bytes) -> None:
+        self.raw = raw
+        self.start_line = start_line
+        self.lines = lines
+        self.keys = keys
+        self.body = body
+
+    def __bytes__(self) -> bytes:
+        return self.raw
+
+    def __repr__(self) -> str:
+        # Nothing but the start line: headers hold credentials and push tokens.
+        return f"<{type(self).__name__} {self.start_line!r}>"
+
+    # Headers by name ---------------------------------------------------------------------------------------------
+
+    @remembered
+    def first(self) -> dict[str, int]:
+        """Where the first line of each name stands in `lines`."""
+        keys = self.keys
+        return dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+
+    def line_value(self, position: int) -> str:
+        """The value in the line at `position`, unfolded and stripped."""
+        value = self.lines[position].partition(":")[2].strip(LWS)
+        return unfold(value) if "\n" in value else value
+
+    def header(self, name: str) -> str | None:
+        """The value of the first line of that name, unfolded and stripped; None when there is none.
+
+        `name` is the long form in any case; lower case is found fastest.
+        """
+        position = self.first.get(name)
+        if position is None:
+            position = self.first.get(name.lower())
+            if position is None:
+                return None
+        value = self.lines[position].partition(":")[2].strip(LWS)
+        return unfold(value) if "\n" in value else value
+
+    def headers(self, name: str) -> list[str]:
+        """The value of each line of that name, top to bottom."""
+        name = name.lower()
+        if name not in self.first:
+            return []
+        return [self.line_value(position) for position, key in enumerate(self.keys) if key == name]
+
+    def values(self, name: str) -> list[str]:
+        """The values of that name, from all its lines, split at commas where these separate (§7.3.1)."""
+        return [value for line in self.headers(name) for value in split_values(line)]
+
+    def has(self, name: str) -> bool:
+        """Whether there is a line of that name."""
+        return name in self.first or name.lower() in self.first
+
+    # Typed headers -----------------------------------------------------------------------------------------------
+
+    def _required(self, name: str) -> str:
+        value = self.header(name)
+        if value is None:
+            raise MalformedMessage(f"there is no {name} header")
+        return value
+
+    @remembered
+    def call_id(self) -> str:
+        """The Call-ID, compared octet by octet (§20.8)."""
+        value = self._required("call-id")
+        if not value or " " in value or "\t" in value:
+            raise MalformedMessage("the Call-ID is empty or contains white space")
+        return value
+
+    @remembered
+    def cseq(self) -> tuple[int, str]:
+        """The number and the method of CSeq."""
+        number, _, method = self._required("cseq").partition(" ")
+        method = method.strip(LWS)
+        if not is_token(method):
+            raise MalformedMessage("CSeq has no method")
+        return parse_number(number, MAX_CSEQ, "the number in CSeq"), method
+
+    @property
+    def cseq_number(self) -> int:
+        """The number in CSeq."""
+        return self.cseq[0]
+
+    @property
+    def cseq_method(self) -> str:
+        """The method in CSeq; case matters (§20.16)."""
+        return self.cseq[1]
+
+    @remembered
+    def from_(self) -> Address:
+        """The From address."""
+        return parse_address(self._required("from"))
+
+    @remembered
+    def to(self) -> Address:
+        """The To address."""
+        return parse_address(self._required("to"))
+
+    @remembered
+    def from_tag(self) -> str:
+        """The tag in From, empty when there is none."""
+        return self.from_.tag
+
+    @remembered
+    def to_tag(self) -> str:
+        """The tag in To, empty when there is none."""
+        return self.to.tag
+
+    @remembered
+    def top_via(self) -> Via:
+        """The topmost Via value."""
+        value = self._required("via")
+        return parse_via(split_values(value)[0] if "," in value else value)
+
+    @remembered
+    def branch(self) -> str:
+        """The branch of the topmost Via, empty when there is none."""
+        return self.top_via.branch
+
+    @remembered
+    def vias(self) -> list[Via]:
+        """All Via values, the topmost first."""
+        return [parse_via(value) for value in self.values("via")]
+
+    @remembered
+    def max_forwards(self) -> int | None:
+        """Max-Forwards; None when there is none."""
+        value = self.header("max-forwards")
+        return None if value is None else parse_number(value, MAX_MAX_FORWARDS, "Max-Forwards")
+
+    @remembered
+    def contact_star(self) -> bool:
+        """Whether Contact is `*` alone (§10.2.2). Mixed with addresses, `contacts` raises."""
+        return self.values("contact") == ["*"]
+
+    @remembered
+    def contacts(self) -> list[Address]:
+        """The Contact addresses; none when Contact is `*`."""
+        return [] if self.contact_star else self.addresses("contact")
+
+    @remembered
+    def routes(self) -> list[Address]:
+        """The Route values, the next hop first."""
+        return self.addresses("route") if "route" in self.first else []
+
+    @remembered
+    def record_routes(self) -> list[Address]:
+        """The Record-Route values, the last hop that added one first."""
+        return self.addresses("record-route") if "record-route" in self.first else []
+
+    @remembered
+    def expires(self) -> int | None:
+        """Expires in seconds; None when there is none, or when it cannot be read (§20.19: take the default then)."""
+        value = self.header("expires")
+        if value is None or not (value.isdigit() and value.isascii()):
+            return None
+        return min(int(value[:20]), MAX_SECONDS)
+
+    def addresses(self, name: str) -> list[Address]:
+        """The values of any header that holds addresses, such as Path."""
+        return [parse_address(value) for value in self.values(name)]
+
+    # For build ---------------------------------------------------------------------------------------------------
+
+    def remember(self, source: Message, names: Iterable[str]) -> None:
+        """Take over what `source` has read already, for headers that are the same in both."""
+        known = source.__dict__
+        mine = self.__dict__
+        for name in names:
+            if name in known:
+                mine[name] = known[name]
+
+
+class Request(Message):
+    """A request. `method` is compared with case (§7.1), `target` is the Request-URI byte for byte."""
+
+    method: str
+    target: str
+    version: str
+
+    def __init__(
+        self,
+        raw: bytes,
+        method: str,
+        target: str,
+        lines: list[str],
+        keys: list[str],
+        body: bytes = b"",
+        version: str = "SIP/2.0",
+    ) -> None:
+        self.raw = raw
+        self.method = method
+        self.target = target
+        self.version = version
+        self.lines = lines
+        self.keys = keys
+        self.body = body
+
+    @property
+    def start_line(self) -> str:  # type: ignore[override]
+        """`method target version`."""
+        return f"{self.method} {self.target} {self.version}"
+
+    @remembered
+    def uri(self) -> Uri:
+        """The Request-URI. Raises MalformedMessage when it is none."""
+        return parse_uri(self.target)
+
+
+class Response(Message):
+    """A response."""
+
+    status: int
+    reason: str
+
+    def __init__(
+        self, raw: bytes, status: int, reason: str, lines: list[str], keys: list[str], body: bytes = b""
+    ) -> None:
+        self.raw = raw
+        self.status = status
+        self.reason = reason
+        self.lines = lines
+        self.keys = keys
+        self.body = body
+
+    @property
+    def start_line(self) -> str:  # type: ignore[override]
+        """`SIP/2.0 status reason`."""
+        return f"SIP/2.0 {self.status} {self.reason}"
+
+
+def join(start_line: str, lines: Sequence[str], body: bytes) -> bytes:
+    """Write a message."""
+    return ("\r\n".join((start_line, *lines)) + "\r\n\r\n").encode("utf-8", "surrogateescape") + body
