@@ -23,6 +23,9 @@ SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 SIP_DOMAINS = [domain.lower() for domain in env.words("PBX_DOMAINS", "localhost")]
 SIP_REALM = SIP_DOMAINS[0]  # the domain of new subscribers, and what their HA1 is made for
 
+PICKUP_CODES = env.words("PBX_PICKUP_CODE", "33,*8")
+PICKUP_DIRECTED = env.word("PBX_PICKUP_DIRECTED", "**")
+
 # The names and addresses of this host, and what the operator adds. A page opened by any other name is refused, which
 # keeps a hostile site from rebinding its own name to this address. "*" turns that off.
 ALLOWED_HOSTS = [*env.own_hosts(), *SIP_DOMAINS, *env.words("PBX_ALLOWED_HOSTS")]

@@ -1,7 +1,7 @@
 """Subscribers and pickup groups. Reading is free; every write goes through `actions.py`.
 
-A row is *pending* while what workers know of it is older than the row: `published_at < updated_at`. `revision` counts
-its changes, so that a reader of two copies can tell which is newer.
+A row is *pending* while what workers know of it is older than the row. `revision` counts its changes under the row's
+lock, so that this is a comparison of two counters and not of two clocks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from sipcore.contract.aor import make_aor
@@ -31,7 +31,7 @@ class PublishedQuerySet(models.QuerySet):
 
     def pending(self) -> PublishedQuerySet:
         """Rows of which workers know an older state, or nothing."""
-        return self.filter(Q(published_at=None) | Q(published_at__lt=F("updated_at")))
+        return self.filter(published_revision__lt=F("revision"))
 
     def update(self, **values) -> NoReturn:
         """Refuse: see UseActions. `_raw_delete` and Django's own single-row saving do not come through here."""
@@ -51,9 +51,10 @@ class Published(models.Model):
     """What subscribers and groups have in common: when they changed and when that was told."""
 
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("changed"))
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
     published_at = models.DateTimeField(_("published"), null=True, editable=False)
-    revision = models.PositiveIntegerField(default=0, editable=False)
+    revision = models.PositiveIntegerField(default=1, editable=False)
+    published_revision = models.PositiveIntegerField(default=0, editable=False)
 
     objects = PublishedQuerySet.as_manager()
 
@@ -63,7 +64,7 @@ class Published(models.Model):
     @property
     def is_pending(self) -> bool:
         """Whether workers still know an older state."""
-        return self.published_at is None or self.published_at < self.updated_at
+        return self.published_revision < self.revision
 
 
 class Subscriber(Published):
