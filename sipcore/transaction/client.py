@@ -1,0 +1,67 @@
+"""What the two client machines share (RFC 3261 §17.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .machine import Input, Machine, State
+
+if TYPE_CHECKING:
+    from sipcore.contract.flow import Flow
+    from sipcore.syntax import Request, Response
+
+    from .layer import TransactionLayer
+
+__all__ = ["ClientTransaction"]
+
+
+class ClientTransaction(Machine):
+    """A request that was sent, and the responses to it. Made by `TransactionLayer.start_client`.
+
+    Public: `branch`, `request`, `flow`, `method`, `state`, `user` (a slot for the transaction user), `started_at`,
+    `provisional_seen`, `cancel_sent`, `abandoned`.
+    """
+
+    __slots__ = ("abandoned", "branch", "cancel_sent", "provisional_seen", "started_at")
+
+    request: Request
+
+    def __init__(
+        self, layer: TransactionLayer, request: Request, branch: str, flow: Flow, state: State, now: float
+    ) -> None:
+        super().__init__(layer, request, flow, state)
+        self.branch = branch
+        self.started_at = now
+        self.provisional_seen = False
+        self.cancel_sent = False
+        "Whether a CANCEL has left; one that is held back has not."
+        self.abandoned = False
+
+    def start(self, now: float) -> None:
+        """Send the request and start its timers."""
+        raise NotImplementedError
+
+    def refuse(self, now: float) -> None:
+        """Send nothing, and fail as soon as the queue is fired: the transaction is over the limit."""
+        self._end_at(now, Input.TRANSPORT_ERROR)
+
+    def receive(self, response: Response, now: float) -> None:
+        """Take a response that matches this transaction."""
+        raise NotImplementedError
+
+    # actions
+
+    def send_request(self, message: Any, now: float) -> None:
+        self._layer.send(self.request.raw, self.flow, self)
+
+    def end(self, message: Any, now: float) -> None:
+        self.stop_timers(message, now)
+        self._layer.client_ended(self)
+
+    def tell_timeout(self, message: Any, now: float) -> None:
+        if not self.abandoned:
+            self._layer.user.timed_out(self, now)
+
+    def tell_transport_error(self, message: Any, now: float) -> None:
+        if not self.abandoned:
+            self._layer.user.transport_failed(self, now)

@@ -1,0 +1,61 @@
+"""What the two server machines share (RFC 3261 §17.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .machine import Machine, State
+
+if TYPE_CHECKING:
+    from sipcore.contract.flow import Flow
+    from sipcore.syntax import Request, Response
+
+    from .keys import ServerKey
+    from .layer import TransactionLayer
+
+__all__ = ["ServerTransaction"]
+
+
+class ServerTransaction(Machine):
+    """A request that was received, and the responses to it. Made by `TransactionLayer.receive_request`.
+
+    Public: `key`, `request`, `flow`, `method`, `state`, `user` (a slot for the transaction user), `last_response`,
+    `is_final`.
+    """
+
+    __slots__ = ("is_final", "key", "last_response")
+
+    request: Request
+
+    def __init__(self, layer: TransactionLayer, request: Request, key: ServerKey, flow: Flow, state: State) -> None:
+        super().__init__(layer, request, flow, state)
+        self.key = key
+        self.last_response: Response | None = None
+        "The response sent last: what a retransmission of the request is answered with."
+        self.is_final = False
+        "Whether a final response has been sent."
+
+    def respond(self, response: Response, now: float) -> None:
+        """Take a response from the transaction user."""
+        raise NotImplementedError
+
+    # actions
+
+    def send_response(self, message: Response, now: float) -> None:
+        self.last_response = message
+        self._layer.send(message.raw, self.flow, self)
+
+    def send_final(self, message: Response, now: float) -> None:
+        self.is_final = True
+        self.last_response = message
+        self._layer.send(message.raw, self.flow, self)
+
+    def repeat_response(self, message: Any, now: float) -> None:
+        """§17.2.1, §17.2.2: a retransmission is answered with the last response; there may be none yet."""
+        if self.last_response is not None:
+            self._layer.send(self.last_response.raw, self.flow, self)
+
+    def end(self, message: Any, now: float) -> None:
+        self.stop_timers(message, now)
+        self._layer.server_ended(self)
+        self._layer.user.server_terminated(self, now)

@@ -1,0 +1,162 @@
+"""Timer values of RFC 3261 §17 (table 4), and the one queue in which all timers of a worker wait.
+
+Nothing in here looks at a clock. A timer is set for a moment, and whoever owns the queue says what time it is.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+__all__ = ["Timer", "TimerQueue", "Timers"]
+
+MAX_CANCELLED = 512
+"How many cancelled timers the queue carries before it looks whether they are the majority."
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """The timers of RFC 3261 and RFC 6026, in seconds, all derived from three.
+
+    The values are those for unreliable transports; over reliable ones the machines leave out A, E and G and take D, I,
+    J and K as zero. Tests may shrink them; nobody else should.
+    """
+
+    t1: float = 0.5
+    "Estimate of the round-trip time (§17.1.1.1)."
+    t2: float = 4.0
+    "Longest interval between retransmissions of a non-INVITE request or of a response to INVITE."
+    t4: float = 5.0
+    "How long a message may stay in the network."
+
+    timer_a: float = field(init=False)
+    "First interval between retransmissions of INVITE; it doubles each time, without end (§17.1.1.2)."
+    timer_b: float = field(init=False)
+    "How long an INVITE waits for any response."
+    timer_d: float = field(init=False)
+    "How long a client absorbs retransmissions of a final response to INVITE other than 2xx: at least 32 s."
+    timer_e: float = field(init=False)
+    "First interval between retransmissions of other requests; it doubles up to T2 (§17.1.2.2)."
+    timer_f: float = field(init=False)
+    "How long any other request waits for its final response."
+    timer_g: float = field(init=False)
+    "First interval between retransmissions of a final response to INVITE; it doubles up to T2 (§17.2.1)."
+    timer_h: float = field(init=False)
+    "How long a server waits for the ACK."
+    timer_i: float = field(init=False)
+    "How long a server absorbs further ACKs."
+    timer_j: float = field(init=False)
+    "How long a server absorbs retransmissions of a request other than INVITE (§17.2.2)."
+    timer_k: float = field(init=False)
+    "How long a client absorbs retransmissions of a response to a request other than INVITE."
+    timer_l: float = field(init=False)
+    "How long a server absorbs INVITEs, and sends further 2xx, after its first 2xx (RFC 6026 §7.1)."
+    timer_m: float = field(init=False)
+    "How long a client lets further 2xx to INVITE through (RFC 6026 §7.2)."
+    cancel_timeout: float = field(init=False)
+    "How long a cancelled INVITE waits for its final response once the CANCEL is sent (§9.1)."
+
+    def __post_init__(self) -> None:
+        for name, seconds in {
+            "timer_a": self.t1,
+            "timer_b": 64 * self.t1,
+            "timer_d": 64 * self.t1,
+            "timer_e": self.t1,
+            "timer_f": 64 * self.t1,
+            "timer_g": self.t1,
+            "timer_h": 64 * self.t1,
+            "timer_i": self.t4,
+            "timer_j": 64 * self.t1,
+            "timer_k": self.t4,
+            "timer_l": 64 * self.t1,
+            "timer_m": 64 * self.t1,
+            "cancel_timeout": 64 * self.t1,
+        }.items():
+            object.__setattr__(self, name, seconds)
+
+
+class Timer:
+    """One timer that was set; it fires once or is cancelled."""
+
+    __slots__ = ("_callback", "_queue")
+
+    def __init__(self, queue: TimerQueue, callback: Callable[[float], None]) -> None:
+        self._queue = queue
+        self._callback: Callable[[float], None] | None = callback
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it has neither fired nor been cancelled."""
+        return self._callback is not None
+
+    def cancel(self) -> None:
+        """See to it that the timer does not fire. Harmless when it has fired, or was cancelled before."""
+        if self._callback is not None:
+            self._callback = None  # also breaks the cycle timer -> bound method -> transaction -> timer
+            self._queue._one_cancelled()
+
+
+class TimerQueue:
+    """All pending timers, in one heap.
+
+    Cancelling only marks: nearly every timer of SIP is cancelled, and taking an entry out of a heap costs more than
+    leaving it. The marked ones are thrown out together once they are the majority, so the heap holds at most twice the
+    pending timers (and MAX_CANCELLED).
+    """
+
+    __slots__ = ("_cancelled", "_heap", "_sequence")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._sequence = 0
+        self._cancelled = 0
+
+    def __len__(self) -> int:
+        """How many timers are pending."""
+        return len(self._heap) - self._cancelled
+
+    def set(self, when: float, callback: Callable[[float], None]) -> Timer:
+        """Have `callback(now)` called by the first `fire` at or after `when`. Equal moments fire in the order set."""
+        timer = Timer(self, callback)
+        self._sequence = sequence = self._sequence + 1
+        heapq.heappush(self._heap, (when, sequence, timer))
+        return timer
+
+    def next_deadline(self) -> float | None:
+        """When the next timer is due; None when there is none."""
+        heap = self._heap
+        while heap:
+            when, _, timer = heap[0]
+            if timer._callback is not None:
+                return when
+            heapq.heappop(heap)
+            self._cancelled -= 1
+        return None
+
+    def fire(self, now: float) -> int:
+        """Call every timer that is due, in order, and return how many were.
+
+        A timer that a callback sets for a moment already past fires in the same call. A callback that raises ends the
+        call; the timers after it stay, due.
+        """
+        heap = self._heap
+        fired = 0
+        while heap and heap[0][0] <= now:
+            timer = heapq.heappop(heap)[2]
+            callback = timer._callback
+            if callback is None:
+                self._cancelled -= 1
+                continue
+            timer._callback = None
+            fired += 1
+            callback(now)
+        return fired
+
+    def _one_cancelled(self) -> None:
+        self._cancelled += 1
+        if self._cancelled > MAX_CANCELLED and self._cancelled * 2 > len(self._heap):
+            # In place: `fire` may be in the middle of this very list.
+            self._heap[:] = [entry for entry in self._heap if entry[2]._callback is not None]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
