@@ -1,0 +1,30 @@
+"""Event-based routing: who waits for which event, until when, and what runs then.
+
+`filters` turns what a script writes into conditions and checks them against the catalogue; `conditions` evaluates
+them; `index` finds the subscriptions that an event may concern; `routing` joins these and runs the handlers. Other
+workers are reached through `ports.EventBus`. Waiting and raising are the only things in here that know asyncio, and
+time is told: `monotonic`, `epoch` and `call_at` are given.
+"""
+
+from .conditions import Predicate, compile_conditions, escape_glob, ge, glob, gt, le, lt, ne, one_of
+from .filters import Filter, compile_filter
+from .routing import EventRouting
+from .subscription import Subscription, WaitResult
+
+__all__ = [
+    "EventRouting",
+    "Filter",
+    "Predicate",
+    "Subscription",
+    "WaitResult",
+    "compile_conditions",
+    "compile_filter",
+    "escape_glob",
+    "ge",
+    "glob",
+    "gt",
+    "le",
+    "lt",
+    "ne",
+    "one_of",
+]

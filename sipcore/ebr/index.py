@@ -1,0 +1,79 @@
+"""Finding the subscriptions that an event may concern.
+
+A subscription with a literal condition on an indexed attribute is found by hash, under (event, attribute, value); the
+others of that event are tried one by one. The cost of an event is then that of the subscriptions that wait for
+exactly it, not of all there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+
+from ..contract.events import CATALOGUE, Event
+from .subscription import Subscription
+
+__all__ = ["SubscriptionIndex"]
+
+_order = attrgetter("order")
+
+
+class SubscriptionIndex:
+    """Live subscriptions by event name and indexed attribute. Empty buckets are removed."""
+
+    __slots__ = ("_buckets",)
+
+    def __init__(self) -> None:
+        # Most buckets have one member, the call that waits for that phone: it stands there itself, without a dict.
+        self._buckets: dict[tuple[str, ...], Subscription | dict[str, Subscription]] = {}
+
+    def add(self, subscription: Subscription) -> None:
+        """Add under each of its events."""
+        buckets = self._buckets
+        for key in _bucket_keys(subscription):
+            bucket = buckets.setdefault(key, subscription)
+            if type(bucket) is dict:
+                bucket[subscription.id] = subscription
+            elif bucket is not subscription:
+                buckets[key] = {bucket.id: bucket, subscription.id: subscription}
+
+    def remove(self, subscription: Subscription) -> None:
+        """Remove from under each of its events."""
+        for key in _bucket_keys(subscription):
+            bucket = self._buckets[key]
+            if type(bucket) is dict:
+                del bucket[subscription.id]
+            if not bucket or bucket is subscription:
+                del self._buckets[key]
+
+    def candidates(self, event: Event) -> list[Subscription]:
+        """Return those that may match, in the order in which they were made."""
+        found: list[Subscription] = []
+        name, attributes = event.name, event.attributes
+        filled = self._collect((name,), found)
+        for key in CATALOGUE[name].index:
+            value = attributes.get(key)
+            if value is not None:
+                filled += self._collect((name, key, value), found)
+        if filled > 1:
+            found.sort(key=_order)
+        return found
+
+    def _collect(self, key: tuple[str, ...], found: list[Subscription]) -> bool:
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            return False
+        if type(bucket) is dict:
+            found.extend(bucket.values())
+        else:
+            found.append(bucket)
+        return True
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+
+def _bucket_keys(subscription: Subscription) -> Iterable[tuple[str, ...]]:
+    for name in subscription.filter.events:
+        indexed = subscription.filter.index_key(name)
+        yield (name,) if indexed is None else (name, *indexed)

@@ -1,0 +1,124 @@
+"""One subscription, and the owner it shares a lane with.
+
+A subscription is live until exactly one of these ends it: a match (waiting, or the last fire allowed), its time, being
+cancelled, or its handler failing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..contract.events import Event
+from ..contract.subscriptions import SubscriptionRecord
+from .filters import Filter
+
+if TYPE_CHECKING:
+    from .routing import EventRouting
+
+__all__ = ["CANCELLED", "EXPIRED", "FAILED", "LIVE", "MATCHED", "Owner", "Subscription", "WaitResult"]
+
+LIVE = "live"
+MATCHED = "matched"
+EXPIRED = "expired"
+CANCELLED = "cancelled"
+FAILED = "failed"
+
+Handler = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitResult:
+    """How waiting ended; true for a match."""
+
+    outcome: str
+    "match, timeout, cancelled (the caller gave up) or gone (what it was bound to has ended otherwise)."
+    event: Event | None = None
+
+    def __bool__(self) -> bool:
+        return self.outcome == "match"
+
+
+class Owner:
+    """What subscriptions are bound to, and their lane: handlers of one owner run one after the other.
+
+    An owner is a transaction, as a rule. A subscription bound to nothing has an owner of its own.
+    """
+
+    __slots__ = ("bound_to", "overflowed", "pending", "running", "subscriptions")
+
+    def __init__(self, bound_to: object) -> None:
+        self.bound_to = bound_to
+        self.subscriptions: dict[str, Subscription] = {}
+        self.pending: deque[tuple[Subscription, Event, int]] | None = None
+        "What has fired and not run yet, with the depth of nesting; made when it first fires."
+        self.running = False
+        self.overflowed = False
+
+
+class Subscription:
+    """A handle on who waits for what, until when. Made by EventRouting only."""
+
+    __slots__ = (
+        "_routing",
+        "context",
+        "deadline",
+        "filter",
+        "fires",
+        "max_fires",
+        "order",
+        "owner",
+        "record",
+        "route",
+        "state",
+        "waiter",
+    )
+
+    def __init__(
+        self,
+        routing: EventRouting,
+        record: SubscriptionRecord,
+        filter: Filter,
+        owner: Owner,
+        *,
+        order: int,
+        deadline: float,
+        route: Handler | None,
+        waiter: asyncio.Future[WaitResult] | None,
+        max_fires: int,
+        context: object,
+    ) -> None:
+        self._routing = routing
+        self.record = record
+        self.filter = filter
+        self.owner = owner
+        self.order = order
+        self.deadline = deadline
+        "Loop time; an event at this instant is too late."
+        self.route = route
+        self.waiter = waiter
+        self.max_fires = max_fires
+        "0: any number."
+        self.context = context
+        self.fires = 0
+        self.state = LIVE
+
+    @property
+    def id(self) -> str:
+        """Its id, the same on every worker and in the API."""
+        return self.record.id
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a matching event would still fire it."""
+        return self.state == LIVE
+
+    def cancel(self, why: str = "script") -> bool:
+        """End it; False when it had ended before. What has been matched and not yet run does not run any more."""
+        return self._routing.cancel(self.id, why)
+
+    def __repr__(self) -> str:
+        return f"<Subscription {self.id} {'|'.join(self.filter.events)} {self.state} fires={self.fires}>"
