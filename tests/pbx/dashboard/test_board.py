@@ -1,0 +1,129 @@
+import json
+
+import pytest
+
+from pbx.dashboard.board import RECENT_CHANGES, RECENT_EVENTS, Board, Gap, public_event
+
+
+def changed(rev, uid="a", **fields):
+    return {"rev": rev, "call": {"uid": uid, **fields}}
+
+
+def loaded(rev=10, *calls):
+    board = Board()
+    board.load(rev, calls)
+    return board
+
+
+def shown(board):
+    snapshot = json.loads(board.calls_snapshot())
+    return snapshot["seq"], {call["uid"] for call in snapshot["calls"]}
+
+
+def test_changes_are_numbered_on_from_the_snapshot():
+    board = loaded(10, {"uid": "old"})
+
+    first = json.loads(board.apply(changed(11, "a", state="ringing")))
+    second = json.loads(board.apply({"rev": 12, "gone": "old"}))
+
+    assert (first["seq"], first["type"], first["data"]) == (11, "call.changed", {"uid": "a", "state": "ringing"})
+    assert (second["seq"], second["type"], second["data"]) == (12, "call.gone", {"uid": "old"})
+    assert shown(board) == (12, {"a"})
+
+
+def test_a_change_that_the_snapshot_contains_is_dropped():
+    board = loaded(10, {"uid": "a", "state": "answered"})
+
+    assert board.apply(changed(9, state="ringing")) is None
+    assert board.apply(changed(10, state="answered")) is None
+    assert board.apply(changed(11, state="ended")) is not None
+
+
+@pytest.mark.parametrize(
+    ("_case", "revisions"),
+    [
+        ("one is missing", [11, 13]),
+        ("the first is missing", [12]),
+        ("the store counts from one again", [11, 1]),
+        ("the same twice", [11, 11]),
+    ],
+)
+def test_numbers_that_do_not_follow_are_a_gap(_case, revisions):
+    board = loaded(10)
+
+    with pytest.raises(Gap):
+        for rev in revisions:
+            board.apply(changed(rev))
+
+
+def test_a_store_that_counts_anew_before_anything_was_heard_is_a_gap():
+    board = Board()
+    board.listen_from(10)
+    board.load(10, [])
+
+    with pytest.raises(Gap):
+        board.apply(changed(1))
+
+
+def test_before_the_first_snapshot_every_change_is_a_gap():
+    with pytest.raises(Gap):
+        Board().apply(changed(1))
+
+
+def test_a_browser_that_was_away_gets_exactly_what_it_missed():
+    board = loaded(10)
+    for rev in range(11, 16):
+        board.apply(changed(rev))
+
+    assert [json.loads(text)["seq"] for text in board.calls_since(12)] == [13, 14, 15]
+    assert board.calls_since(15) == []
+
+
+@pytest.mark.parametrize(("_case", "rev"), [("from the future", 16), ("from before the snapshot", 9)])
+def test_a_revision_that_cannot_be_continued_needs_a_snapshot(_case, rev):
+    board = loaded(10)
+    for number in range(11, 16):
+        board.apply(changed(number))
+
+    assert board.calls_since(rev) is None
+
+
+def test_only_so_many_changes_are_kept():
+    board = loaded(0)
+    for rev in range(1, RECENT_CHANGES + 11):
+        board.apply(changed(rev))
+
+    assert board.calls_since(9) is None
+    assert len(board.calls_since(10)) == RECENT_CHANGES
+
+
+def event(number, **attributes):
+    return {"id": f"e{number:04}", "name": "E_NODE_UP", "ts": number, "node": "w", "attributes": attributes}
+
+
+def test_an_event_in_both_log_and_feed_is_shown_once():
+    board = Board()
+    board.load_events([event(1), event(2)])
+
+    assert board.add_event(event(2)) is None
+    assert json.loads(board.add_event(event(3)))["seq"] == 3
+    assert [e["id"] for e in json.loads(board.events_snapshot())["events"]] == ["e0001", "e0002", "e0003"]
+
+
+def test_events_are_resumed_after_the_last_one_seen_and_bounded():
+    board = Board()
+    for number in range(RECENT_EVENTS + 5):
+        board.add_event(event(number))
+
+    everything = json.loads(board.events_snapshot())["events"]
+    later = json.loads(board.events_snapshot(after=everything[-3]["id"]))["events"]
+
+    assert len(everything) == RECENT_EVENTS
+    assert [e["id"] for e in later] == [e["id"] for e in everything[-2:]]
+    assert json.loads(board.events_snapshot(after="unknown"))["events"] == everything
+
+
+def test_what_could_send_a_push_or_claim_a_call_is_not_shown():
+    shown = public_event(event(1, token="t0k3n", binding={"contact": "sip:x"}, pn_prid="secret", aor="101@pbx.test"))
+
+    assert shown["attributes"] == {"aor": "101@pbx.test"}
