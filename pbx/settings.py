@@ -172,7 +172,6 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile-directory": {"task": "pbx.subscribers.reconcile_directory", "schedule": 60, "options": {"expires": 60}},
     "forget-push-attempts": {"task": "pbx.push.forget_attempts", "schedule": 3600, "options": {"expires": 3600}},
 }
-CELERY_TIMEZONE = "UTC"
 
 # Push
 

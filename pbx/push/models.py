@@ -84,6 +84,11 @@ class PushDevice(models.Model):
         return self.token_hint
 
     @property
+    def handle(self) -> str:
+        """What events and jobs call this device: its binding's key, or a name of ours until it has registered."""
+        return self.key or f"device:{self.pk}"
+
+    @property
     def is_usable(self) -> bool:
         """Whether a call would try this device."""
         return self.state != self.State.REFUSED

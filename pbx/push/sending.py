@@ -1,0 +1,140 @@
+"""Carrying pushes to their providers: all devices of a call at once, over connections that stay open.
+
+Celery's threads hand their pushes to one asyncio loop in a thread of its own, so that a process has one HTTP client,
+one TLS session for each provider, and one circuit breaker that has seen everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import httpx2
+
+from .breaker import Breaker
+from .providers import PushProvider, PushResult, Recipient, Wakeup, configured
+
+__all__ = ["Outcome", "Sender", "deliver", "sender"]
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+TRY_SECONDS = 3.0  # a push that has not been taken by then helps no call; no try is begun later
+BACKOFF = 0.4  # seconds before the second try, give or take half; twice that before the third
+TIMEOUT = httpx2.Timeout(3.0, connect=2.0)
+LONGEST = 8.0  # seconds for one device, waiting for its turn included
+AT_ONCE = 50  # pushes under way per process and provider
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a push ended: the provider's last answer, or why there was none."""
+
+    result: PushResult
+    tries: int = 0
+    suppressed: str = ""
+    "call-over, deadline or provider-down when nothing was sent; else empty."
+
+
+async def deliver(
+    provider: PushProvider,
+    breaker: Breaker,
+    recipient: Recipient,
+    wakeup: Wakeup,
+    *,
+    is_wanted: Callable[[], bool],
+    monotonic: Callable[[], float] = time.monotonic,
+    epoch: Callable[[], float] = time.time,
+    sleep: Callable = asyncio.sleep,
+) -> Outcome:
+    """Push one device, again after a temporary failure, and never when nobody waits for it any more.
+
+    `is_wanted` is asked right before each try, in a thread: it looks at the call board.
+    """
+    started = monotonic()
+    outcome = Outcome(PushResult())
+    for tries in range(1, TRIES + 1):
+        obstacle = await _obstacle(breaker, wakeup, is_wanted=is_wanted, now=monotonic(), epoch=epoch())
+        if obstacle:
+            return outcome if outcome.tries else Outcome(outcome.result, suppressed=obstacle)
+        result = await provider.send(recipient, wakeup)
+        breaker.record(down=result.blames_provider, now=monotonic())
+        outcome = Outcome(result, tries)
+        pause = max(result.retry_after, BACKOFF * tries * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+        if not result.is_temporary or monotonic() + pause > started + TRY_SECONDS:
+            break
+        await sleep(pause)
+    return outcome
+
+
+async def _obstacle(breaker: Breaker, wakeup: Wakeup, *, is_wanted, now: float, epoch: float) -> str:
+    if epoch >= wakeup.deadline:
+        return "deadline"
+    if not await asyncio.to_thread(is_wanted):
+        return "call-over"
+    return "" if breaker.allows(now) else "provider-down"
+
+
+class Sender:
+    """The sending loop of one process."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._client: httpx2.AsyncClient | None = None
+        self._providers: dict[str, PushProvider] = {}
+        self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        threading.Thread(target=self._loop.run_forever, name="push", daemon=True).start()
+        self._run(self._open(), timeout=5.0)
+
+    def knows(self, provider: str) -> bool:
+        """Whether that provider is configured."""
+        return provider in self._providers
+
+    def send(
+        self, parcels: Sequence[tuple[Recipient, Wakeup]], *, is_wanted: Callable[[], bool] = lambda: True
+    ) -> list[Outcome]:
+        """Push all of them at once and return how each ended. Every provider must be known."""
+        sending = self._send_all(parcels, is_wanted)
+        return self._run(sending, timeout=LONGEST + 2)
+
+    def close(self) -> None:
+        """Close the connections and end the loop."""
+        self._run(self._client.aclose(), timeout=5.0)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _run(self, work, *, timeout: float):
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+    async def _open(self) -> None:
+        limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=None)
+        self._client = httpx2.AsyncClient(http2=True, timeout=TIMEOUT, limits=limits)
+        self._providers = configured(self._client)
+
+    async def _send_all(self, parcels, is_wanted) -> list[Outcome]:
+        return await asyncio.gather(*(self._send_one(*parcel, is_wanted) for parcel in parcels))
+
+    async def _send_one(self, recipient: Recipient, wakeup: Wakeup, is_wanted) -> Outcome:
+        name = recipient.provider
+        try:
+            async with asyncio.timeout(LONGEST), self._turns[name]:
+                provider, breaker = self._providers[name], self._breakers[name]
+                return await deliver(provider, breaker, recipient, wakeup, is_wanted=is_wanted)
+        except TimeoutError:
+            return Outcome(PushResult(reason="timeout"), tries=1)
+        except Exception as error:  # a mistake in one provider must not cost the other phones their push
+            log.exception("[%s] push through %s", wakeup.call_uid, name)
+            return Outcome(PushResult(reason=f"internal error: {type(error).__name__}"), tries=1)
+
+
+@cache
+def sender() -> Sender:
+    """The sender of this process, started when first used."""
+    return Sender()

@@ -1,0 +1,111 @@
+"""Jobs of the push app. The names and arguments of the first three are `sipcore.contract.jobs`; the SIP side sends them.
+
+Their jobs ignore arguments that they do not know, as records ignore fields: a newer worker may say more.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from celery import shared_task
+from django.db import InterfaceError, OperationalError
+
+from pbx.events import raise_event
+from pbx.subscribers.models import Subscriber
+from sipcore.contract import jobs
+from sipcore.contract.aor import split_aor
+from sipcore.contract.events import E_PUSH_WOKE
+
+from . import actions, ledger, waking
+from .models import PushDevice
+
+log = logging.getLogger(__name__)
+
+FACT = {
+    "autoretry_for": (InterfaceError, OperationalError),
+    "retry_backoff": 2,
+    "retry_backoff_max": 30,
+    "max_retries": 6,
+}
+"What must be written down is tried again while Postgres is away; a wake-up is not, for its call does not wait."
+
+
+@shared_task(name=jobs.SEND_WAKEUP)
+def send_wakeup(
+    *,
+    aor: str,
+    call_uid: str,
+    call_id: str,
+    caller: str,
+    deadline: float,
+    caller_name: str = "",
+    skip: Sequence[str] = (),
+    **_newer: object,
+) -> None:
+    """Ask every push device of `aor` to wake up and register. Nothing is sent after `deadline`."""
+    if time.time() >= deadline:
+        log.info("[%s] wake-up of %s came too late", call_uid, aor)
+        return
+    waking.wake(
+        aor,
+        call_uid=call_uid,
+        call_id=call_id,
+        caller=caller,
+        caller_name=caller_name,
+        deadline=deadline,
+        skip=frozenset(skip),
+    )
+
+
+@shared_task(name=jobs.LEARN_PUSH_DEVICE, **FACT)
+def learn_device(
+    *,
+    aor: str,
+    key: str,
+    provider: str,
+    prid: str,
+    param: str = "",
+    instance_id: str = "",
+    user_agent: str = "",
+    **_newer: object,
+) -> None:
+    """Keep the push token that an authenticated REGISTER carried."""
+    subscriber = _subscriber(aor)
+    if subscriber is None:
+        return
+    about = {"param": param, "instance_id": instance_id, "user_agent": user_agent}
+    device, woke_ms = actions.learn_device(subscriber, key=key, provider=provider, token=prid, **about)
+    if woke_ms is not None:
+        raise_event(E_PUSH_WOKE, aor=aor, device=device.handle, ms=woke_ms)
+
+
+@shared_task(name=jobs.FORGET_PUSH_DEVICE, **FACT)
+def forget_device(*, aor: str, key: str, **_newer: object) -> None:
+    """Forget the token of a phone that has unregistered."""
+    if (subscriber := _subscriber(aor)) is not None:
+        actions.forget_device(subscriber, key=key)
+
+
+@shared_task(name="pbx.push.test_device")
+def test_device(device_id: int) -> None:
+    """Push one device for its owner to see whether it wakes up."""
+    device = PushDevice.objects.select_related("subscriber").filter(pk=device_id).first()
+    if device is not None:
+        waking.test_device(device)
+
+
+@shared_task(name="pbx.push.forget_attempts")
+def forget_attempts() -> None:
+    """Delete what is remembered of pushes of long ago."""
+    if count := ledger.forget_attempts():
+        log.info("%d old pushes forgotten", count)
+
+
+def _subscriber(aor: str) -> Subscriber | None:
+    username, domain = split_aor(aor)
+    subscriber = Subscriber.objects.filter(username=username, domain=domain).first()
+    if subscriber is None:
+        log.info("%s is no subscriber any more", aor)
+    return subscriber
