@@ -31,7 +31,8 @@ INVITE = (
     b"CSeq: 1 INVITE\r\n"
     b"Contact: <sip:102@192.0.2.17:5062;transport=udp>\r\n"
     b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE\r\n"
-    b"Supported: replaces, outbound\r\n"
+    b"Supported: replaces, outbound, path, gruu\r\n"
+    b"User-Agent: Example Softphone 5.2.1 (build 20261104; x86_64; some/other/product 1.0.2)\r\n"
     b"Content-Type: application/sdp\r\n"
     b"Content-Length: %d\r\n\r\n" % len(SDP)
 ) + SDP
@@ -53,7 +54,7 @@ def main() -> None:
     invite = parse_message(INVITE)
     check_request(invite)
     response = parse_message(RESPONSE)
-    _ = response.branch, response.first
+    _ = response.branch
 
     def checked() -> None:
         check_request(parse_message(INVITE))

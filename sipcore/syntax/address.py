@@ -79,10 +79,13 @@ def parse_address(text: str) -> Address:
     """
     text = text.strip(LWS)
     if text[:1] == '"':
-        end = skip_quoted(text, 0)
-        display_name = unquote(text[:end])
+        end = text.find('"', 1)
+        display_name = text[1:end]
+        if end < 0 or "\\" in display_name:
+            end = skip_quoted(text, 0) - 1
+            display_name = unquote(text[: end + 1])
         opening = text.find("<", end)
-        if opening < 0 or text[end:opening].strip(LWS):
+        if opening < 0 or text[end + 1 : opening].strip(LWS):
             raise MalformedMessage("a display name is not followed by an address in brackets")
     else:
         opening = text.find("<")

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..errors import InvalidWord, MalformedMessage
-from .grammar import LWS, split_values
+from .grammar import LWS, first_value, split_values
 from .header_names import HEADER_KEYS
 from .message import Request, Response, join
+from .parameters import split_parameters
 from .status import reason_phrase
 
 __all__ = [
@@ -48,12 +49,11 @@ def forward_request(
     """
     lines = request.lines.copy()
     keys = request.keys.copy()
-    position = request.first.get("max-forwards")
-    if position is None:
+    if "max-forwards" in keys:
+        lines[keys.index("max-forwards")] = f"Max-Forwards: {max_forwards}"
+    else:
         lines.append(f"Max-Forwards: {max_forwards}")
         keys.append("max-forwards")
-    else:
-        lines[position] = f"Max-Forwards: {max_forwards}"
     if skip_routes:
         _drop_values(lines, keys, "route", skip_routes)
     if remove:
@@ -84,8 +84,8 @@ def forward_response(
     """Take our Via off (§16.7 step 3): the topmost value, not the line, for others may stand behind it."""
     lines = response.lines.copy()
     keys = response.keys.copy()
-    position = response.first.get("via")
-    if position is not None:
+    if "via" in keys:
+        position = keys.index("via")
         if "," in lines[position]:
             _drop_values(lines, keys, "via", 1)
         else:
@@ -161,31 +161,32 @@ def with_via_received(request: Request, received: str | None, rport: int | None)
 
     `received` replaces what a peer may have claimed; `rport` is filled in only where it was asked for.
     """
-    position = request.first.get("via")
-    if position is None or (received is None and rport is None):
+    if (received is None and rport is None) or "via" not in request.keys:
         return request
-    top, *others = split_values(request.line_value(position))
-    via = request.top_via
-    parts = [top.partition(";")[0].rstrip(LWS)]
-    for name, value in via.parameters.items():
-        if name == "received" and received is not None:
-            continue
+    position = request.keys.index("via")
+    spelled = request.lines[position].partition(":")[0]
+    value = request.line_value(position)
+    top = first_value(value)
+    parts = []
+    for part in split_parameters(top):
+        name = part.partition("=")[0].strip(LWS).lower()
         if name == "rport" and rport is not None:
-            value = str(rport)
-        parts.append(name if value is None else f"{name}={value}")
+            part = f"rport={rport}"
+        elif name == "received" and received is not None:
+            continue
+        parts.append(part)
     if received is not None:
         parts.append(f"received={received}")
     lines = request.lines.copy()
-    lines[position] = f"Via: {', '.join((';'.join(parts), *others))}"
-    raw = join(request.start_line, lines, request.body)
-    changed = Request(raw, request.method, request.target, lines, request.keys, request.body, request.version)
-    changed.remember(request, (*_SAME_DIALOG, "uri", "first", "max_forwards", "branch"))
+    lines[position] = f"{spelled}: {';'.join(parts)}{value[value.index(top) + len(top) :]}"
+    changed = Request(None, request.method, request.target, lines, request.keys, request.body, request.version)
+    changed.remember(request, (*_SAME_DIALOG, "uri", "max_forwards", "branch"))
     return changed
 
 
 def _same_transaction(invite: Request, method: str, to: str, headers: Sequence[tuple[str, str]]) -> Request:
     wanted = [
-        ("Via", split_values(invite.header("via") or "")[0]),
+        ("Via", first_value(invite.header("via") or "")),
         ("Max-Forwards", str(MAX_FORWARDS)),
         *(("Route", value) for value in invite.headers("route")),
         ("From", invite.header("from") or ""),

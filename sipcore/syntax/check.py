@@ -38,9 +38,9 @@ def check_response(response: Response) -> None:
 
 def _check_common(message: Message) -> None:
     keys = message.keys
-    if len(message.first) != len(keys):
+    if len(set(keys)) != len(keys):
         for name in _ONCE:
-            if name in message.first and keys.count(name) > 1:
+            if keys.count(name) > 1:
                 raise MalformedMessage(f"there is more than one {name} header")
     via = message.top_via
     if via.protocol != "SIP/2.0":

@@ -81,13 +81,12 @@ class StreamFramer:
         buffer = self._buffer
         match = _LEADING_LINE_ENDS.match(buffer)
         size = match.end() if match is not None else 0
-        if size == len(buffer) and size % 4:
+        rest = buffer[size : size + 2]
+        if rest in (b"", b"\r"):
             # Half a ping may become a whole one.
             size -= size % 4
-        if size < 2:
-            if len(buffer) > 1 and buffer[:2] != b"\r\n":
-                raise MalformedMessage("a carriage return stands alone on a stream", 0)
-            return False
+        elif rest[0] == 13:
+            raise MalformedMessage("a carriage return stands alone on a stream", 0)
         messages.extend([PING] * (size // 4))
         del buffer[:size]
         return bool(buffer) and buffer[0] != 13

@@ -17,6 +17,7 @@ __all__ = [
     "MAX_HEADER_LINES",
     "MAX_VALUES",
     "find_outside_quotes",
+    "first_value",
     "is_token",
     "parse_number",
     "quote",
@@ -122,3 +123,11 @@ def split_values(text: str) -> list[str]:
     if len(values) > MAX_VALUES:
         raise MalformedMessage(f"more than {MAX_VALUES} values in one header")
     return [value for part in values if (value := part.strip(LWS))]
+
+
+def first_value(text: str) -> str:
+    """Return the first of the values, empty when there is none."""
+    if "," not in text:
+        return text.strip(LWS)
+    values = split_values(text)
+    return values[0] if values else ""

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from types import MappingProxyType
 
 from ..errors import MalformedMessage
 from .grammar import LWS, find_outside_quotes, is_token, unquote
 
-__all__ = ["MAX_PARAMETERS", "NO_PARAMETERS", "parse_parameters"]
+__all__ = ["MAX_PARAMETERS", "NO_PARAMETERS", "parse_parameters", "split_parameters"]
 
 MAX_PARAMETERS = 64
 "Of one value. A registered contact with everything RFC 8599 and RFC 5626 know has about ten."
 
+MAX_LEARNT = 512
+MAX_LEARNT_NAME = 32
+"A flood of invented names is read slowly, not remembered."
+
 NO_PARAMETERS: Mapping[str, str | None] = MappingProxyType({})
+
+
+class _ParameterNames(dict[str, str]):
+    """From a name as spelled to its lower-case form. New spellings are checked, and learnt within bounds."""
+
+    def __missing__(self, spelled: str) -> str:
+        name = spelled.strip(LWS)
+        if not is_token(name):
+            raise MalformedMessage("a parameter name is not a token")
+        name = intern(name.lower())
+        if len(self) < MAX_LEARNT and len(spelled) <= MAX_LEARNT_NAME:
+            self[spelled] = name
+        return name
+
+
+_NAMES = _ParameterNames()
 
 
 def parse_parameters(text: str) -> Mapping[str, str | None]:
@@ -22,29 +43,34 @@ def parse_parameters(text: str) -> Mapping[str, str | None]:
     A flag has the value None, an empty value is "". Quoted values come unquoted. A name that is given twice keeps its
     first value: every element on the way then reads the same one.
     """
-    text = text.strip(LWS)
-    if not text:
-        return NO_PARAMETERS
+    if text[:1] != ";" or text[-1] in LWS:
+        text = text.strip(LWS)
+        if not text:
+            return NO_PARAMETERS
     if text[0] != ";":
         raise MalformedMessage("a parameter does not begin with a semicolon")
-    parts = text[1:].split(";") if '"' not in text else _split_quoted(text)
+    parts = split_parameters(text[1:])
     if len(parts) > MAX_PARAMETERS:
         raise MalformedMessage(f"more than {MAX_PARAMETERS} parameters")
     parameters: dict[str, str | None] = {}
     for part in parts:
-        name, equals, value = part.partition("=")
-        name = name.strip(LWS)
-        if not is_token(name):
-            raise MalformedMessage("a parameter name is not a token")
-        name = name.lower()
+        spelled, equals, value = part.partition("=")
+        name = _NAMES[spelled]
         if name not in parameters:
-            parameters[name] = unquote(value.strip(LWS)) if equals else None
+            if equals:
+                value = value.strip(LWS)
+                parameters[name] = unquote(value) if value[:1] == '"' else value
+            else:
+                parameters[name] = None
     return parameters
 
 
-def _split_quoted(text: str) -> list[str]:
+def split_parameters(text: str) -> list[str]:
+    """Split at the semicolons that are not in quoted strings; nothing else is looked at."""
+    if '"' not in text:
+        return text.split(";")
     parts = []
-    begin = 1
+    begin = 0
     while (end := find_outside_quotes(text, ";", begin)) >= 0:
         parts.append(text[begin:end])
         begin = end + 1

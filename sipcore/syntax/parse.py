@@ -15,27 +15,12 @@ import re
 from ..errors import MalformedMessage
 from .grammar import LWS, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADER_LINES, is_token, parse_number, unfold
 from .header_names import HEADER_KEYS
-from .message import Request, Response, join
+from .message import KNOWN_METHODS, Request, Response, join
 
-__all__ = ["KNOWN_METHODS", "parse_message", "salvage_request"]
+__all__ = ["parse_message", "salvage_request"]
 
-KNOWN_METHODS = frozenset(
-    {
-        "INVITE",
-        "ACK",
-        "BYE",
-        "CANCEL",
-        "REGISTER",
-        "OPTIONS",
-        "INFO",
-        "UPDATE",
-        "PRACK",
-        "SUBSCRIBE",
-        "NOTIFY",
-        "PUBLISH",
-    }
-    | {"MESSAGE", "REFER"}
-)
+MAX_LENGTH = 2**31 - 1
+"What a Content-Length may say; how much is taken is another matter."
 
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _ANY_LINE_END = re.compile(r"\r\n|\r|\n")
@@ -48,17 +33,16 @@ def parse_message(data: bytes) -> Request | Response:
 
     Pass `data` of a broken request to `salvage_request` to answer it.
     """
-    if data[:1] in (b"\r", b"\n"):
+    if data.startswith((b"\r", b"\n")):
         data = data.lstrip(b"\r\n")  # §7.5: empty lines before the start line
     end = data.find(b"\r\n\r\n")
     if end < 0 or end > MAX_HEADER_BYTES:
         return _parse_unusual(data)
-    start_line, _, rest = data[:end].decode("utf-8", "surrogateescape").partition("\r\n")
-    lines = rest.split("\r\n")
-    count = len(lines)
-    if data.count(b"\n", 0, end) != count or data.count(b"\r", 0, end) != count:
+    lines = data[:end].decode("utf-8", "surrogateescape").split("\r\n")
+    joined = "".join(lines)
+    if "\n" in joined or "\r" in joined:
         return _parse_unusual(data)
-    return _parse_lines(data, start_line, lines, end + 4)
+    return _parse_lines(data, lines, end + 4)
 
 
 def _parse_unusual(data: bytes) -> Request | Response:
@@ -72,29 +56,28 @@ def _parse_unusual(data: bytes) -> Request | Response:
     if b"\r" in head:
         raise MalformedMessage("a carriage return stands alone", hint)
     head = head.replace(b"\n", b"\r\n")
-    start_line, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
-    return _parse_lines(head + b"\r\n\r\n" + data[match.end() :], start_line, lines, len(head) + 4)
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    return _parse_lines(head + b"\r\n\r\n" + data[match.end() :], lines, len(head) + 4)
 
 
-def _parse_lines(data: bytes, start_line: str, lines: list[str], body_start: int) -> Request | Response:
+def _parse_lines(data: bytes, lines: list[str], body_start: int) -> Request | Response:
+    start_line = lines.pop(0)
     try:
         if len(lines) > MAX_HEADER_LINES:
             raise MalformedMessage(f"more than {MAX_HEADER_LINES} header lines")
         try:
-            keys = [HEADER_KEYS[line[: line.index(":")]] for line in lines]
-        except (ValueError, MalformedMessage):
-            # Folded lines are rare enough to be found by failing: a continuation begins with white space, which no name does.
+            keys = _keys(lines)
+        except MalformedMessage:
+            # Folds are rare enough to be found by failing: a continuation begins with white space, a name never does.
             lines = _join_folded(lines)
-            keys = [HEADER_KEYS[line[: line.index(":")]] for line in lines]
+            keys = _keys(lines)
         if start_line[:4] == "SIP/" or start_line[:4].upper() == "SIP/":
             status, reason = _parse_status_line(start_line)
             message: Request | Response = Response(data, status, reason, lines, keys)
         else:
             method, target, version = _parse_request_line(start_line)
             message = Request(data, method, target, lines, keys, b"", version)
-        length = _content_length(message)
-    except ValueError:
-        raise MalformedMessage("a header line has no colon", _status_hint(data)) from None
+        length = _content_length(lines, keys)
     except MalformedMessage as error:
         error.status_hint = _status_hint(data)
         raise
@@ -110,6 +93,16 @@ def _parse_lines(data: bytes, start_line: str, lines: list[str], body_start: int
     if length < available:
         message.raw = data[: body_start + length]
     return message
+
+
+def _keys(lines: list[str]) -> list[str]:
+    keys = []
+    for line in lines:
+        name, colon, _ = line.partition(":")
+        if not colon:
+            raise MalformedMessage("a header line has no colon")
+        keys.append(HEADER_KEYS[name])
+    return keys
 
 
 def _join_folded(lines: list[str]) -> list[str]:
@@ -150,15 +143,15 @@ def _parse_status_line(line: str) -> tuple[int, str]:
     return status, reason
 
 
-def _content_length(message: Request | Response) -> int | None:
-    first = message.first
-    position = first.get("content-length")
-    if position is None:
+def _content_length(lines: list[str], keys: list[str]) -> int | None:
+    if "content-length" not in keys:
         return None
-    if message.keys.count("content-length") > 1:
+    position = keys.index("content-length")
+    if "content-length" in keys[position + 1 :]:
         # Even when they agree: an element behind us might take the other one of two that do not.
         raise MalformedMessage("Content-Length is given twice")
-    return parse_number(message.line_value(position), 10**9, "Content-Length")
+    value = unfold(lines[position].partition(":")[2]).strip(LWS)
+    return parse_number(value, MAX_LENGTH, "Content-Length")
 
 
 def _status_hint(data: bytes) -> int:
@@ -174,7 +167,7 @@ def salvage_request(data: bytes) -> Request | None:
     forwarding. ACK is never answered (§17.1.1.3).
     """
     text = data[:MAX_HEADER_BYTES].lstrip(b"\r\n").decode("utf-8", "surrogateescape")
-    start_line, *rest = _ANY_LINE_END.split(text, MAX_HEADER_LINES)
+    start_line, *rest = _ANY_LINE_END.split(text, MAX_HEADER_LINES)[:MAX_HEADER_LINES]
     words = start_line.split()
     if len(words) < 3 or not is_token(words[0]) or words[0] == "ACK" or not words[-1].upper().startswith("SIP/"):
         return None

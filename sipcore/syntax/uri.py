@@ -24,7 +24,7 @@ MAX_URI = 4096
 "Characters. Push parameters make a Contact long (a Web Push subscription has some 400)."
 CACHED_URIS = 4096
 MAX_CACHED_URI = 256
-"The cache is worth about a megabyte at most: longer URIs are read anew each time."
+"Peers speak of the same few URIs and hosts again and again. Longer ones are read anew, so that the caches stay small."
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _HOST = re.compile(r"[A-Za-z0-9_.\-]+|\[[0-9A-Fa-f:.]+\]")
@@ -83,6 +83,10 @@ def parse_uri(text: str) -> Uri:
 
 def parse_host_port(text: str) -> tuple[str, int | None]:
     """Read `host[:port]`, the host lower-cased and with the brackets of an IPv6 reference."""
+    return _host_port_cached(text) if len(text) <= MAX_CACHED_URI else _host_port(text)
+
+
+def _host_port(text: str) -> tuple[str, int | None]:
     match = _HOST.match(text)
     if match is None:
         raise MalformedMessage("a host is neither a name nor an address")
@@ -132,6 +136,7 @@ def _parse(text: str) -> Uri:
     return Uri(scheme, user, password, host, port, parameters, headers, text)  # type: ignore[arg-type]
 
 
+_host_port_cached = lru_cache(maxsize=CACHED_URIS)(_host_port)
 _parse_cached = lru_cache(maxsize=CACHED_URIS)(_parse)
 
 

@@ -12,7 +12,8 @@ from .uri import parse_host_port
 
 __all__ = ["Via", "parse_via"]
 
-_PROTOCOL = re.compile(r"\s*([^\s/;,]+)\s*/\s*([^\s/;,]+)\s*/\s*([^\s/;,]+)\s+([^;]+)", re.ASCII)
+_PROTOCOL = re.compile(r"\s*([^\s/,]+)\s*/\s*([^\s/,]+)\s*/\s*([^\s/,]+)\s+(.+)", re.ASCII)
+_USUAL = {f"SIP/2.0/{transport}": transport for transport in ("UDP", "TCP", "TLS", "WS", "WSS")}
 
 
 class Via:
@@ -66,16 +67,22 @@ class Via:
 
 def parse_via(text: str) -> Via:
     """Read one Via value; raise MalformedMessage when it is none."""
-    match = _PROTOCOL.match(text)
+    head, semicolon, tail = text.partition(";")
+    start, _, sent_by = head.partition(" ")
+    transport = _USUAL.get(start)
+    protocol = "SIP/2.0"
+    if transport is None or " " in sent_by:
+        protocol, transport, sent_by = _parse_unusual(head)
+    host, port = parse_host_port(sent_by)
+    return Via(protocol, transport, host, port, parse_parameters(f";{tail}") if semicolon else NO_PARAMETERS)
+
+
+def _parse_unusual(head: str) -> tuple[str, str, str]:
+    """Any spelling §25.1 allows: white space around each slash and around the colon, any case, other transports."""
+    match = _PROTOCOL.fullmatch(head)
     if match is None:
         raise MalformedMessage("a Via does not begin with protocol, version, transport and host")
     name, version, transport, sent_by = match.groups()
-    sent_by = sent_by.strip(LWS)
-    if " " in sent_by:
-        # §25.1: COLON in sent-by may have white space around it. The last colon is the one before the port.
-        before, colon, after = sent_by.rpartition(":")
-        sent_by = before.rstrip(LWS) + colon + after.lstrip(LWS)
-    host, port = parse_host_port(sent_by)
-    end = match.end()
-    parameters = parse_parameters(text[end:]) if end < len(text) else NO_PARAMETERS
-    return Via(f"{name}/{version}".upper(), transport.upper(), host, port, parameters)
+    # The last colon is the one before the port, or stands in an IPv6 reference where no space is.
+    before, colon, after = sent_by.strip(LWS).rpartition(":")
+    return f"{name}/{version}".upper(), transport.upper(), before.rstrip(LWS) + colon + after.lstrip(LWS)
