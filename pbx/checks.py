@@ -82,9 +82,9 @@ def push(**_) -> list[CheckMessage]:
 
 @register
 def files(**_) -> list[CheckMessage]:
-    """W002: the data directory is ours alone."""
+    """W002: the data directory is ours alone; others may at most pass through, as an embedded Postgres may have to."""
     path = Path(settings.DATA_DIR)
-    if not path.is_dir() or not path.stat().st_mode & 0o007:
+    if not path.is_dir() or not path.stat().st_mode & 0o006:
         return []
     hint = f"chmod 700 {path}"
     return [Warning("PBX_DATA_DIR can be read by other users of this host.", hint=hint, id="pbx.W002")]
