@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "pbx.push",
     "pbx.calls",
     "pbx.dashboard",
+    "pbx.supervisor",
 ]
 
 MIDDLEWARE = [

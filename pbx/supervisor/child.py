@@ -59,6 +59,8 @@ class Child:
         self.failures = 0
         self.status: int | None = None
         "How the last process ended: an exit status, or minus a signal's number."
+        self.heard: list[str] = []
+        "What a one-shot child has said."
         self._started_at = 0.0
         self._unfinished = b""
 
@@ -107,6 +109,10 @@ class Child:
             self.restart_at = now + BACK_OFF[min(self.failures, len(BACK_OFF) - 1)]
             self.failures += 1
         return True
+
+    def could_not_start(self, now: float) -> None:
+        """The host would not let the process start, for want of memory perhaps; that passes."""
+        self.process, self.restart_at = None, now + BACK_OFF[-1]
 
     def signal(self, number: int) -> None:
         """Send a signal to the process itself."""

@@ -91,6 +91,7 @@ class EmbeddedPostgres:
             "listen_addresses=",
             f"unix_socket_directories={self._layout.postgres_sockets}",
             "log_line_prefix=",
+            "log_checkpoints=off",
             # Statements and the DETAIL of an error hold values, and values hold credentials.
             "log_min_error_statement=panic",
             "log_error_verbosity=terse",
@@ -114,31 +115,26 @@ class EmbeddedPostgres:
         )
 
     def is_ready(self) -> bool:
-        """Whether it accepts connections."""
-        if not (self._layout.postgres_sockets / ".s.PGSQL.5432").exists():
+        """Whether it accepts connections, by its own account: a connection that comes too early is logged as fatal."""
+        return _status(self._cluster) == "ready"
+
+    @staticmethod
+    def answers(layout: Layout) -> bool:
+        """Whether a server, of whoever's making, accepts connections for this data directory."""
+        if not (layout.postgres_sockets / ".s.PGSQL.5432").exists():
             return False
         try:
-            self._connect().close()
+            _connect(layout).close()
         except psycopg.OperationalError:
             return False
         return True
 
     def create_database(self) -> None:
         """Make the product's database unless there is one."""
-        with self._connect() as connection:
+        with _connect(self._layout) as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
             if found is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-
-    def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(
-            host=str(self._layout.postgres_sockets),
-            port=5432,
-            user=ROLE,
-            dbname="postgres",
-            connect_timeout=3,
-            autocommit=True,
-        )
 
     def _refuse_other_version(self) -> None:
         """An empty database in place of the one that was there would look like a loss of everything."""
@@ -167,6 +163,20 @@ class EmbeddedPostgres:
             if time.monotonic() > deadline:
                 raise CannotStart(f"The database in {self._cluster} is in use by process {pid}; end that one first.")
             time.sleep(0.1)
+
+
+def _connect(layout: Layout) -> psycopg.Connection:
+    return psycopg.connect(
+        host=str(layout.postgres_sockets), port=5432, user=ROLE, dbname="postgres", connect_timeout=3, autocommit=True
+    )
+
+
+def _status(cluster: Path) -> str:
+    """The eighth line of `postmaster.pid`, which pg_ctl waits for too: starting, stopping, ready or standby."""
+    try:
+        return (cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()[7].strip()
+    except (OSError, IndexError):
+        return ""
 
 
 def _environment() -> dict[str, str]:

@@ -24,6 +24,7 @@ __all__ = ["EX_CONFIG", "Supervisor"]
 EX_CONFIG = 78  # sysexits.h: a child that ends like this has refused its settings, and would again
 LONGEST_WAIT = 1.0  # seconds; a signal that is lost is noticed by then
 POLL = 0.05  # seconds between two questions whether something awaited has come
+MOST_HEARD = 1000  # lines of a one-shot child
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -107,15 +108,15 @@ class Supervisor:
                 raise CannotStart(f"{waiting[0].spec.name} does not serve after {seconds:.0f} s.")
             self.turn(POLL)
 
-    def run_once(self, spec: ChildSpec) -> int | None:
-        """Run a one-shot child to its end and return its exit status; None when we were asked to stop meanwhile."""
+    def run_once(self, spec: ChildSpec) -> tuple[int | None, list[str]]:
+        """Run a one-shot child to its end; return its exit status, None when we were to stop meanwhile, and its lines."""
         child = self.start(spec)
         while child.running and not self.stop_requested:
             self.turn(LONGEST_WAIT)
         if child.running:
-            return None
+            return None, child.heard
         del self._children[spec.name]
-        return child.status
+        return child.status, child.heard
 
     def run(self, each_turn: Callable[[], None] = lambda: None) -> None:
         """Keep the children running until a signal asks for the end.
@@ -181,10 +182,13 @@ class Supervisor:
             self.turn(0.2)
 
     def _start(self, child: Child) -> None:
+        now = time.monotonic()
         try:
-            descriptor = child.start(time.monotonic())
+            descriptor = child.start(now)
         except OSError as error:
-            raise CannotStart(f"{child.spec.name} cannot be started: {error}") from error
+            self._report.line(OURSELVES, f"{child.spec.name} cannot be started now: {error}")
+            child.could_not_start(now)
+            return
         self._selector.register(descriptor, selectors.EVENT_READ, child)
         self._note_children()
 
@@ -193,9 +197,15 @@ class Supervisor:
             data = os.read(descriptor, READ_SIZE)
         except BlockingIOError:
             return
-        self._report.lines(child.spec.name, child.lines(data), private=child.spec.private)
+        self._say(child, data)
         if not data:
             self._forget(descriptor)
+
+    def _say(self, child: Child, data: bytes) -> None:
+        lines = child.lines(data)
+        if child.spec.once:
+            child.heard.extend(lines[: MOST_HEARD - len(child.heard)])
+        self._report.lines(child.spec.name, lines, private=child.spec.private)
 
     def _reap(self, now: float) -> None:
         for child in list(self._children.values()):
@@ -225,7 +235,7 @@ class Supervisor:
                     data = os.read(descriptor, READ_SIZE)
                 except BlockingIOError:
                     data = b""
-                self._report.lines(child.spec.name, child.lines(data), private=child.spec.private)
+                self._say(child, data)
                 if not data:
                     break
             self._forget(descriptor)

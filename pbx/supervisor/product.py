@@ -1,0 +1,124 @@
+"""Which processes the product is made of, what each is told, and in which order they end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from .. import env
+from .child import ChildSpec
+from .configuration import Configuration
+from .layout import Layout
+
+__all__ = ["ROOT", "STAGE_DATABASE", "STAGE_STORE", "addresses", "parts", "preparation"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+# Calls end first and may still record what they were; the servers end when nobody needs them any more.
+STAGE_SIP, STAGE_WEB, STAGE_STORE, STAGE_DATABASE = range(4)
+
+CELERY_THREADS = 8
+# Secrets that a SIP worker, which speaks with the whole world, has no use for.
+NOT_FOR_SIP = ("DATABASE_URL", "SECRET_KEY", "PBX_ADMIN_PASSWORD")
+
+
+def addresses(configuration: Configuration, layout: Layout, domains: tuple[str, ...]) -> dict[str, str]:
+    """The variables that every part must agree on, whether they were given or are ours."""
+    redis = configuration.redis_url or layout.redis_url
+    return {
+        "DATABASE_URL": configuration.database_url or layout.database_url,
+        "REDIS_URL": redis,
+        "PBX_BROKER_URL": configuration.broker_url or env.broker(redis),
+        "PBX_DOMAINS": ",".join(domains),
+        "PBX_DATA_DIR": str(layout.data),
+    }
+
+
+def preparation(environ: Mapping[str, str], shared: Mapping[str, str]) -> ChildSpec:
+    """The one-shot child that brings the database up to date; its lines may hold the one-time password."""
+    return ChildSpec(
+        name="setup",
+        argv=(sys.executable, str(ROOT / "manage.py"), "prepare", "--no-color"),
+        environment=_environment(environ, shared),
+        directory=str(ROOT),
+        once=True,
+        private=True,
+        grace=30.0,
+    )
+
+
+def parts(configuration: Configuration, environ: Mapping[str, str], shared: Mapping[str, str]) -> list[ChildSpec]:
+    """The children of the parts that were asked for."""
+    makers = {"web": _web, "sip": _sip, "celery": _celery}
+    return [spec for part in configuration.parts for spec in makers[part](configuration, _environment(environ, shared))]
+
+
+def _web(configuration: Configuration, environment: dict[str, str]) -> list[ChildSpec]:
+    return [
+        ChildSpec(
+            name="web",
+            argv=(
+                *(sys.executable, "-m", "daphne"),
+                *("-b", configuration.http.host, "-p", str(configuration.http.port)),
+                *("--verbosity", "0"),  # no access log: addresses of pages may hold what a log should not
+                "--no-server-name",
+                *("--application-close-timeout", "3"),
+                "pbx.asgi:application",
+            ),
+            environment=environment,
+            directory=str(ROOT),
+            stop_stage=STAGE_WEB,
+        )
+    ]
+
+
+def _sip(configuration: Configuration, environment: dict[str, str]) -> list[ChildSpec]:
+    environment = {name: value for name, value in environment.items() if name.removesuffix("_FILE") not in NOT_FOR_SIP}
+    count = configuration.sip_workers
+    return [
+        ChildSpec(
+            name="sip" if count == 1 else f"sip-{number}",
+            argv=(sys.executable, "-m", "sipcore"),
+            environment={**environment, "PBX_SIP_WORKER": str(number)},
+            directory=str(ROOT),
+            open_files=True,
+            stop_stage=STAGE_SIP,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def _celery(configuration: Configuration, environment: dict[str, str]) -> list[ChildSpec]:
+    # Running as root is what the operator chose, and what arrives is JSON, which cannot name code to run.
+    quiet = ("-W", "ignore:You're running the worker with superuser privileges")
+    celery = (sys.executable, *quiet, "-m", "celery", "--app", "pbx.celery", "--quiet")
+    return [
+        ChildSpec(
+            name="celery",
+            argv=(
+                *(*celery, "worker", "--loglevel", "WARNING"),  # at INFO two lines for each heartbeat
+                *("--pool", "threads", "--concurrency", str(CELERY_THREADS)),
+                *("--queues", "push,celery"),
+                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            ),
+            environment=environment,
+            directory=str(ROOT),
+            stop_stage=STAGE_WEB,
+        ),
+        ChildSpec(
+            name="beat",
+            argv=(*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""),
+            environment=environment,
+            directory=str(ROOT),
+            stop_stage=STAGE_WEB,
+        ),
+    ]
+
+
+def _environment(environ: Mapping[str, str], shared: Mapping[str, str]) -> dict[str, str]:
+    """Ours, with the addresses resolved, and lines that appear when they are written."""
+    resolved = {f"{name}_FILE" for name in shared}
+    kept = {name: value for name, value in environ.items() if name not in resolved}
+    return {**kept, **shared, "PYTHONUNBUFFERED": "1", "PATH": kept.get("PATH", os.defpath)}
