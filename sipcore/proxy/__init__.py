@@ -4,7 +4,7 @@ Pure: no I/O, no clock. Start reading at `core.py`; `response_context.py` is one
 """
 
 from .branch import BRANCH_STATES, Branch
-from .core import Outbound, ProxyCore, owner_of_branch
+from .core import Outbound, ProxyCore
 from .edge import Edge, Limits, Policy
 from .events import (
     Acknowledged,
@@ -24,6 +24,7 @@ from .events import (
     TakeoverEnded,
     TakeoverStarted,
 )
+from .loops import owner_of_branch
 from .request import ServerRequest
 from .target import SOURCES, Target
 

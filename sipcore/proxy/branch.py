@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..syntax import Response
+    from ..transaction import ClientTransaction, ServerTransaction
+    from .response_context import ResponseContext
     from .target import Target
 
 __all__ = ["BRANCH_STATES", "Branch"]
@@ -13,20 +16,53 @@ BRANCH_STATES = ("trying", "proceeding", "ringing", "answered", "cancelled", "fa
 
 
 class Branch:
-    """One client transaction of a request, as the script and the dashboard see it. Read only, for them."""
+    """One client transaction of a request, as the script and the dashboard see it. Read only, for them.
 
-    __slots__ = ("excluded", "id", "last_code", "state", "target")
+    The `user` of its client transaction; what happens there goes on to the response context.
+    """
 
-    def __init__(self, id: str, target: Target) -> None:
+    __slots__ = (
+        "absorbed",
+        "answer_tag",
+        "cancel_cause",
+        "context",
+        "excluded",
+        "id",
+        "last_code",
+        "response",
+        "ring_deadline",
+        "state",
+        "target",
+        "timer_c",
+        "transaction",
+    )
+
+    def __init__(self, id: str, target: Target, context: ResponseContext) -> None:
         self.id = id
         "Unique within its request: 1, 2, …"
         self.target = target
         self.state = "trying"
-        "One of BRANCH_STATES: proceeding is 100 only, ringing any other provisional."
+        """One of BRANCH_STATES: proceeding is 100 only, ringing any other provisional. A cancelled branch stays so
+        whatever its phone still says; `transaction` is None once that was final."""
         self.last_code = 0
         "The last status received, 0 before the first; 408 and 503 are also set by us."
         self.excluded = False
         "Whether its final response is no candidate for the caller: we cancelled it, or it is a picker's."
+        self.cancel_cause = 0
+        "Why we gave it up, as in BranchCancelled; 0: we did not."
+        self.context = context
+        self.transaction: ClientTransaction | None = None
+        "None before it was sent and once it is over."
+        self.response: Response | None = None
+        "Its final response other than 2xx; None when there was none: 408 and 503 are then ours."
+        self.ring_deadline = 0.0
+        "When it has rung long enough; 0 for never."
+        self.timer_c = 0.0
+        "When it has been silent for too long (§16.6 step 11)."
+        self.answer_tag = ""
+        "The To-tag of its 2xx that went to the caller."
+        self.absorbed: dict[str, bytes] | None = None
+        "By To-tag, the ACKs of those that did not."
 
     @property
     def source(self) -> str:
@@ -36,4 +72,29 @@ class Branch:
     @property
     def is_live(self) -> bool:
         """Whether it may still answer, and nobody asked it not to."""
-        return self.state in ("trying", "proceeding", "ringing")
+        return self.state in _LIVE
+
+    @property
+    def server(self) -> ServerTransaction | None:
+        """The transaction of the request that was forked, None once it is destroyed."""
+        return self.context.server
+
+    # as the user of its client transaction
+
+    def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """A response has come."""
+        self.context.response_received(self, transaction, response, now)
+
+    def timed_out(self, transaction: ClientTransaction, now: float) -> None:
+        """None has."""
+        self.context.branch_failed(self, 408, now)
+
+    def transport_failed(self, transaction: ClientTransaction, now: float) -> None:
+        """None will."""
+        self.context.branch_unsent(self, now)
+
+    def __repr__(self) -> str:
+        return f"<Branch {self.id} {self.state} {self.last_code}>"
+
+
+_LIVE = frozenset({"trying", "proceeding", "ringing"})

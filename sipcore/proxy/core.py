@@ -13,22 +13,40 @@ TransactionGone when they come too late.
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..contract.flow import Flow
-from ..errors import MalformedMessage
+from ..errors import InvalidWord, MalformedMessage, TransactionCancelled, TransactionFinal, TransactionGone
+from ..syntax import Request, Response, make_response, salvage_request
+from ..transaction import TimerQueue, Timers, TransactionLayer
+from .cause import ENDED, Cause
 from .edge import Edge, Limits, Policy
+from .events import FinalSent, InjectRejected, RequestCancelled
+from .flow_token import FlowTokens
+from .forwarding import Forwarder, flow_of, own_routes
+from .request import ServerRequest
+from .response_context import ResponseContext
+from .takeover import TAKEOVER_MODES
+from .target import Target
+from .upcalls import Upcalls
 
 if TYPE_CHECKING:
-    from ..syntax import Request, Response
-    from ..transaction import ClientTransaction, ServerTransaction, Timers
+    from ..transaction import ClientTransaction, ServerTransaction
     from .branch import Branch
+    from .dialog_relay import DialogRelay
     from .events import CoreEvent
-    from .request import ServerRequest
-    from .target import Target
 
-__all__ = ["Outbound", "ProxyCore", "owner_of_branch"]
+    Connected = Branch | DialogRelay | ServerRequest
+
+__all__ = ["Outbound", "ProxyCore"]
+
+logger = logging.getLogger(__name__)
+
+_MAX_BUGS = 100
 
 
 class Outbound(NamedTuple):
@@ -40,16 +58,11 @@ class Outbound(NamedTuple):
     "To be named in `transport_failed` when it cannot be sent; None for messages that nobody would send again."
 
 
-def owner_of_branch(branch: str) -> str:
-    """The worker that made this Via branch; empty when it is none of ours.
-
-    For siblings behind one port: a response whose top Via branch names another worker is handed to that worker.
-    """
-    raise NotImplementedError
-
-
 class ProxyCore:
-    """See the module."""
+    """See the module.
+
+    The attributes without an underscore that are no words are for the other files of this room.
+    """
 
     def __init__(
         self,
@@ -60,32 +73,125 @@ class ProxyCore:
         policy: Policy | None = None,
     ) -> None:
         """`new_token` returns unguessable letters and digits: they become branches, tags and call uids."""
+        self.edge = edge
+        self.limits = limits or Limits()
+        self.policy = policy or Policy()
+        self.new_token = new_token
+        self.tokens = FlowTokens(edge.secret)
+        self.forwarder = Forwarder(edge, new_token, self.tokens, self.policy)
+        self.queue = TimerQueue()
+        self.layer = TransactionLayer(
+            Upcalls(self),
+            self.send,
+            timers or Timers(),
+            self.queue,
+            max_servers=self.limits.server_transactions,
+            max_clients=self.limits.client_transactions,
+        )
+        self.requests: dict[str, ServerRequest] = {}
+        "By id, those whose server transaction lives."
+        self.is_draining = False
+        self.unanswered: list[ServerTransaction] = []
+        "INVITEs that came since messages were last taken."
+        self._now = 0.0
+        self._outbox: list[Outbound] = []
+        self._events: deque[CoreEvent] = deque()
+        self._over_connection: dict[str, set[Connected]] = {}
+        "Who is concerned when a connection closes."
+        self._closed: OrderedDict[str, None] = OrderedDict()
+        self._bugs: set[str] = set()
 
     # the network and the clock
 
     def receive_message(self, message: Request | Response, flow: Flow, now: float) -> None:
         """Take in one message, as `parse_message` returned it. `flow` is where it came from."""
+        self._now = now
+        try:
+            if isinstance(message, Response):
+                self.layer.receive_response(message, flow, now)
+            else:
+                self.layer.receive_request(message, flow, now)
+        except MalformedMessage as error:
+            if isinstance(message, Request):
+                self.refuse_malformed(message, error, flow)
+        except Exception:
+            self.report_bug()
 
     def receive_malformed(self, data: bytes, error: MalformedMessage, flow: Flow, now: float) -> None:
         """Answer, where that is possible, what `parse_message` refused."""
+        self._now = now
+        try:
+            request = salvage_request(data)
+            if request is not None:
+                self.refuse_malformed(request, error, flow)
+        except MalformedMessage:
+            pass
+        except Exception:
+            self.report_bug()
 
     def flow_closed(self, flow: Flow, now: float) -> None:
         """A connection is gone: branches over it fail, callers on it have `policy.caller_grace` to come back."""
+        self._now = now
+        connection = flow.connection
+        if not connection:
+            return
+        self._closed[connection] = None
+        if len(self._closed) > self.limits.closed_connections:
+            self._closed.popitem(last=False)
+        for concerned in self._over_connection.pop(connection, ()):
+            try:
+                if isinstance(concerned, ServerRequest):
+                    if not concerned.is_final:
+                        self.context_of(concerned, now).caller_closed(now + self.policy.caller_grace)
+                elif concerned.transaction is not None:
+                    self.layer.transport_failed(concerned.transaction, now)
+            except Exception:
+                self.report_bug()
 
     def transport_failed(self, transaction: ClientTransaction | ServerTransaction | None, now: float) -> None:
         """The message of an Outbound with this transaction could not be sent."""
+        self._now = now
+        if transaction is not None:
+            try:
+                self.layer.transport_failed(transaction, now)
+            except Exception:
+                self.report_bug()
 
     def handle_timer(self, now: float) -> None:
         """Do what is due. Calling it early is harmless."""
+        self._now = now
+        while True:
+            try:
+                self.queue.fire(now)
+                return
+            except Exception:
+                self.report_bug()  # the timer that raised is spent; those behind it are still due
 
     def get_timer(self) -> float | None:
         """When to call `handle_timer` next; None: nothing is due, ever."""
+        return self.queue.next_deadline()
 
     def next_event(self) -> CoreEvent | None:
         """The oldest event not handed out yet."""
+        return self._events.popleft() if self._events else None
 
     def messages_to_send(self) -> list[Outbound]:
         """All messages since the last call, in order; and a 100 for each INVITE that got nothing yet (§17.2.1)."""
+        if self.unanswered:
+            for transaction in self.unanswered:
+                if transaction.last_response is None:
+                    self.layer.respond(transaction, make_response(transaction.request, 100), self._now)
+            self.unanswered = []
+        messages = self._outbox
+        self._outbox = []
+        return messages
+
+    def drain(self, seconds: float, *, now: float) -> None:
+        """Take no new calls (503), and end those not answered within `seconds`; before an orderly end."""
+        self.is_draining = True
+        for request in self.requests.values():
+            if not request.is_final:
+                self.context_of(request, now).end_by(now + seconds)
 
     # the words of the script
 
@@ -102,23 +208,49 @@ class ProxyCore:
     ) -> None:
         """Answer a request ourselves; a final response also ends its branches and its hold.
 
-        A provisional response has a To-tag of its own, which no phone's response will carry.
+        A provisional response has a To-tag of its own, which no phone's response will carry. Raises InvalidWord when a
+        final response has been sent.
         """
+        self._now = now
+        if request.is_final and not request.is_gone and not request.is_cancelled:
+            raise InvalidWord(f"{request.id} has been answered already")
+        transaction = self._in_time(request)
+        tag = self.local_tag(request)
+        response = make_response(request.request, status, reason, headers, tag, body, content_type)
+        if status < 200:
+            self.layer.respond(transaction, response, now)
+            return
+        self.answer(request, response, "local", now)
+        if request.context is not None:
+            request.context.cancel(ENDED, now, hold_why="final", takeover_outcome="failed")
 
     def fork(
         self, request: ServerRequest, targets: Iterable[Target], *, now: float, ring_seconds: float | None = None
     ) -> list[Branch]:
-        """Forward to all targets at once; return the branches that were started.
+        """Forward to all targets at once, the best q first; return the branches that were started.
 
         May be called again, for serial forking. Targets that are refused (the same phone twice, over the limit, over a
         closed connection) are InjectRejected events. When nothing could be started and no hold is open the request is
         answered with 480.
         """
+        return self._forward(request, targets, now, ring_seconds, keep_routes=False)
 
     def relay(
         self, request: ServerRequest, target: Target | None = None, *, now: float, ring_seconds: float | None = None
     ) -> list[Branch]:
-        """Forward to one target; without one, to the next Route or else the Request-URI (§16.6 steps 6, 7)."""
+        """Forward to one target; without one, to the next Route or else the Request-URI (§16.6 steps 6, 7).
+
+        Without a target the request's own Route is followed: this is the script's word for "he may go where he says".
+        """
+        if target is not None:
+            return self._forward(request, (target,), now, ring_seconds, keep_routes=False)
+        message = request.request
+        routes = message.routes[own_routes(message, self.edge) :]
+        next_hop = routes[0].uri if routes else message.uri
+        if not next_hop.is_sip:
+            raise InvalidWord(f"{next_hop.scheme}: leads nowhere by itself")
+        target = Target(message.target, flow_of(next_hop), source="script")
+        return self._forward(request, (target,), now, ring_seconds, keep_routes=True)
 
     def wait_for_new_branches(
         self,
@@ -132,11 +264,29 @@ class ProxyCore:
         """Hold the request open: with no branch left it is not answered yet, for some may be injected.
 
         `branches`: close the hold once so many have been injected. `reason_code` is the Q.850 cause of the 480 that
-        the caller gets when nobody ever rang. A second call replaces the first.
+        the caller gets when nobody ever rang. A second call replaces the first. Seconds beyond the limit are cut.
         """
+        self._now = now
+        self._in_time(request)
+        if seconds <= 0 or (branches is not None and branches < 1):
+            raise InvalidWord("a hold needs a time, and at least one branch to wait for")
+        is_invite = request.method == "INVITE"
+        longest = self.limits.hold_seconds if is_invite else self.limits.non_invite_hold_seconds
+        context = self.context_of(request, now)
+        context.open_hold(min(seconds, longest), now, branches=branches, absent_cause=reason_code)
 
-    def wait_no_more_branches(self, request: ServerRequest, *, now: float, why: str = "no-more") -> None:
-        """Close the hold; when no branch lives the request is answered now. Without a hold: nothing."""
+    def wait_no_more_branches(self, request: ServerRequest, *, now: float, why: str = "no-more") -> bool:
+        """Close the hold; when no branch lives the request is answered now. Return whether there was one.
+
+        Never raises: also the word for "nobody is waited for any more", whenever that turns out.
+        """
+        self._now = now
+        context = request.context
+        if context is None or context.hold is None or request.is_final:
+            return False
+        context.close_hold(why)
+        context.settle(now)
+        return True
 
     def inject_branches(
         self,
@@ -155,16 +305,153 @@ class ProxyCore:
         are given up when a new one rings, when it answers, or once one was started; never because of a target that
         cannot be reached. `last` closes the hold.
         """
+        self._now = now
+        if cancel and (cancel not in TAKEOVER_MODES or request.method != "INVITE"):
+            raise InvalidWord(f"cancel={cancel!r}: one of {', '.join(TAKEOVER_MODES)}, and for an INVITE")
+        targets = list(targets)
+        try:
+            self._in_time(request)
+        except (TransactionGone, TransactionCancelled, TransactionFinal) as error:
+            why = {TransactionGone: "gone", TransactionCancelled: "cancelled"}.get(type(error), "final")
+            for target in targets:
+                self.emit(InjectRejected(request, target, why))
+            raise
+        context = self.context_of(request, now)
+        if cancel:
+            started = context.take_over(targets, now, mode=cancel, token=token, ring_seconds=ring_seconds)
+        else:
+            started = context.add(targets, now, ring_seconds=ring_seconds, injected=True)
+        if last:
+            context.close_hold("last-flag")
+        context.settle(now)
+        return started
 
     def hang_up(self, request: ServerRequest, *, now: float, status: int = 480) -> None:
         """End a call that rings, on behalf of an administrator."""
+        self.reply(request, status, now=now)
 
     # figures
 
     @property
     def open_requests(self) -> int:
         """Server transactions that live."""
+        return self.layer.server_count
 
     @property
     def open_branches(self) -> int:
         """Client transactions that live."""
+        return self.layer.client_count
+
+    # for the rest of this room
+
+    def send(self, data: bytes, flow: Flow, transaction: ClientTransaction | ServerTransaction | None) -> None:
+        """Put a message on the wire, with the next batch."""
+        self._outbox.append(Outbound(data, flow, transaction))
+
+    def emit(self, event: CoreEvent) -> None:
+        """Report something."""
+        self._events.append(event)
+
+    def context_of(self, request: ServerRequest, now: float) -> ResponseContext:
+        """The request's response context, made when there is none yet."""
+        context = request.context
+        if context is None:
+            context = request.context = ResponseContext(self, request, now)
+        return context
+
+    def answer(
+        self, request: ServerRequest, response: Response, origin: str, now: float, *, branch: Branch | None = None
+    ) -> None:
+        """Send the final response, if it is the first."""
+        transaction = request.transaction
+        if transaction is not None and not transaction.is_final:
+            self.emit(FinalSent(request, response.status, response.reason, origin, branch))
+            self.layer.respond(transaction, response, now)
+
+    def answer_ourselves(
+        self,
+        request: ServerRequest,
+        status: int,
+        headers: Sequence[tuple[str, str]],
+        origin: str,
+        now: float,
+        *,
+        branch: Branch | None = None,
+    ) -> None:
+        """Make the final response and send it, if it is the first."""
+        response = make_response(request.request, status, None, headers, self.local_tag(request))
+        self.answer(request, response, origin, now, branch=branch)
+
+    def cancelled(self, request: ServerRequest, reasons: tuple[str, ...], now: float) -> None:
+        """The caller has cancelled, or his connection has. He gets his 487 at once, the branches end by themselves."""
+        request.is_cancelled = True
+        self.emit(RequestCancelled(request, reasons))
+        self.answer_ourselves(request, 487, (), "cancel", now)
+        if request.context is not None:
+            request.context.cancel(Cause(487, tuple(("Reason", value) for value in reasons)), now)
+
+    def local_tag(self, request: ServerRequest) -> str:
+        """The To-tag of what we say ourselves; the same for all of a request (§9.2)."""
+        if not request.local_tag:
+            request.local_tag = self.new_token()
+        return request.local_tag
+
+    def is_reachable(self, flow: Flow) -> bool:
+        """Whether something can be sent over a flow, as far as is known here."""
+        return flow.connection not in self._closed and self.forwarder.speaks(flow.transport)
+
+    def watch(self, connection: str, concerned: Connected) -> None:
+        """Have `concerned` told when a connection closes."""
+        self._over_connection.setdefault(connection, set()).add(concerned)
+
+    def unwatch(self, connection: str, concerned: Connected) -> None:
+        """No longer."""
+        watching = self._over_connection.get(connection)
+        if watching is not None:
+            watching.discard(concerned)
+            if not watching:
+                del self._over_connection[connection]
+
+    def refuse_malformed(self, request: Request, error: MalformedMessage, flow: Flow) -> None:
+        """Answer without a transaction a request that cannot have one (§8.2.7)."""
+        if error.status_hint and request.method != "ACK" and request.has("via"):
+            self.send(bytes(make_response(request, error.status_hint, to_tag=self.new_token())), flow, None)
+
+    def report_bug(self) -> None:
+        """Log the exception being handled, the first time it comes from this place."""
+        kind, error, trace = sys.exc_info()
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = f"{kind} {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else str(kind)
+        if place not in self._bugs and len(self._bugs) < _MAX_BUGS:
+            self._bugs.add(place)
+            logger.error("a bug; its next occurrences will not be logged", exc_info=error)
+
+    def _in_time(self, request: ServerRequest) -> ServerTransaction:
+        transaction = request.transaction
+        if transaction is None:
+            raise TransactionGone(f"{request.id} is over")
+        if request.is_cancelled:
+            raise TransactionCancelled(f"{request.id} was cancelled by the caller")
+        if transaction.is_final:
+            raise TransactionFinal(f"{request.id} has been answered")
+        return transaction
+
+    def _forward(
+        self,
+        request: ServerRequest,
+        targets: Iterable[Target],
+        now: float,
+        ring_seconds: float | None,
+        *,
+        keep_routes: bool,
+    ) -> list[Branch]:
+        self._now = now
+        self._in_time(request)
+        if request.request.max_forwards == 0:  # an OPTIONS that could have been answered here (§16.3 step 3)
+            self.answer_ourselves(request, 483, (), "local", now)
+            return []
+        context = self.context_of(request, now)
+        started = context.add(targets, now, ring_seconds=ring_seconds, keep_routes=keep_routes)
+        context.settle(now)
+        return started

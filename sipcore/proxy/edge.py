@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..contract.flow import Flow
 from ..errors import ConfigurationError
 
 __all__ = ["Address", "Edge", "Limits", "Policy"]
@@ -40,7 +39,7 @@ class Edge:
             raise ConfigurationError("an edge needs at least one advertised address")
         if len(self.secret) < 16:
             raise ConfigurationError("the secret that signs Record-Route has fewer than 16 bytes")
-        addresses = {(host.lower(), port) for host, port in (*self.advertised.values(), *self.listening)}
+        addresses = {(host.lower().strip("[]"), port) for host, port in (*self.advertised.values(), *self.listening)}
         hosts = {host for host, _ in addresses}
         object.__setattr__(self, "_addresses", frozenset(addresses))
         object.__setattr__(self, "_hosts", frozenset(hosts | self.domains))
@@ -52,16 +51,16 @@ class Edge:
         The port is not compared: some tools cut a five-digit port or leave it out, and no second SIP server of
         another owner is reached through us at our own address.
         """
-        return host.lower() in self._hosts
+        return host.lower().strip("[]") in self._hosts
 
     def is_this_edge(self, host: str, port: int | None) -> bool:
         """Whether a Route or Via with this host and port names this edge itself, and no phone on the same host."""
-        host = host.lower()
+        host = host.lower().strip("[]")
         return (host, port) in self._addresses or host in self._names or (port is None and host in self._hosts)
 
-    def address_for(self, flow: Flow) -> Address:
-        """The address that a peer on this flow should see."""
-        return self.advertised.get(flow.transport) or next(iter(self.advertised.values()))
+    def address_for(self, transport: str) -> Address:
+        """The address that peers on this transport should see."""
+        return self.advertised.get(transport) or next(iter(self.advertised.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,10 @@ class Limits:
 
     branches: int = 32
     "Branches of one request, over its whole life; the hold is none (Kamailio's ceiling, OpenSIPS's complaint #2143)."
-    server_transactions: int = 65536
-    "Requests beyond are answered 503 without state."
+    server_transactions: int = 200_000
+    "Requests beyond are answered 503 without state. One lingers for 32 s on UDP: 6000 requests a second."
+    client_transactions: int = 200_000
+    "Branches beyond count as not sent."
     moved_flows: int = 4096
     "Dialog sides that are remembered because they now speak from another flow than the one they began with."
     closed_connections: int = 4096
@@ -80,6 +81,10 @@ class Limits:
     "The longest hold for an INVITE."
     non_invite_hold_seconds: float = 28.0
     "The longest hold for anything else: its sender gives up after 32 s (§17.1.2.2)."
+    non_invite_seconds: float = 30.0
+    "When anything else is answered at the latest, for the same reason."
+    absorbed_answers: int = 8
+    "Answers of one branch beyond the first (it leads to a forking proxy) that are acknowledged and hung up."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,8 @@ class Policy:
     "Seconds without a provisional response before a branch is given up; §16.6 step 11: more than 3 minutes."
     caller_grace: float = 2.0
     "Seconds after a caller's connection closed before that counts as CANCEL."
+    silence: float = 5.0
+    "Seconds without any response after which a phone is not waited for once the hold has ended."
     takeover_sign: float = 5.0
     "Seconds within which a picker's phone must ring or answer while the call could still go on without it."
     takeover_answer: float = 15.0

@@ -1,0 +1,144 @@
+"""A request within a dialog, forwarded to the other side without asking the script (RFC 3261 §16.12.1.2).
+
+One request, one branch: what the other side answers is what the sender gets. Unlike a call that is being set up, a
+cancelled re-INVITE is not answered here: its 487, or the 2xx that crosses, is the other side's, for a 2xx that we
+hung up would take the whole call with it.
+
+When nobody answers, the sender gets 480. The RFC says 408, but 408 and 481 end his dialog (§12.2.1.2), and what failed is
+one request; the dialog may be well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..syntax import forward_response, make_response
+from .events import DialogEnded
+
+if TYPE_CHECKING:
+    from ..contract.flow import Flow
+    from ..syntax import Request, Response
+    from ..transaction import ClientTransaction, ServerTransaction
+    from ..transaction.timers import Timer
+    from .cause import Cause
+    from .core import ProxyCore
+    from .dialog_routes import Hop
+
+__all__ = ["DialogRelay"]
+
+
+class DialogRelay:
+    """One such request, the `user` of both its transactions."""
+
+    __slots__ = ("_client", "_core", "_hop", "_request", "_server", "_timer", "_timer_c")
+
+    def __init__(self, core: ProxyCore, server: ServerTransaction, hop: Hop) -> None:
+        self._core = core
+        self._request: Request = server.request
+        self._server: ServerTransaction | None = server
+        self._client: ClientTransaction | None = None
+        self._hop = hop
+        self._timer: Timer | None = None
+        self._timer_c = 0.0
+
+    @property
+    def transaction(self) -> ClientTransaction | None:
+        """The branch's transaction, None once it is over."""
+        return self._client
+
+    @property
+    def server(self) -> ServerTransaction | None:
+        """The sender's transaction, None once it is destroyed."""
+        return self._server
+
+    def start(self, now: float) -> None:
+        """Send it on."""
+        self._send(self._hop.flow, now)
+        if self._request.method == "INVITE":
+            self._put_off_timer_c(now)
+
+    def cancel(self, cause: Cause, now: float) -> None:
+        """Pass a CANCEL on (§16.10)."""
+        if self._client is not None:
+            self._core.layer.cancel(self._client, now, cause.headers)
+
+    def forget_server(self) -> None:
+        """The server transaction is destroyed."""
+        self._server = None
+        self._stop_timer()
+
+    # as the user of the client transaction
+
+    def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """A response of the other side: the sender's."""
+        status = response.status
+        if status < 200:
+            if self._timer is not None:
+                self._timer_c = now + self._core.policy.timer_c
+            if status == 100 or self._request.method != "INVITE":
+                return
+        if self._server is not None:
+            self._core.layer.respond(self._server, forward_response(response), now)
+        if status >= 200:
+            self._over(status)
+
+    def timed_out(self, transaction: ClientTransaction, now: float) -> None:
+        """The other side does not answer."""
+        self._fail(now)
+
+    def transport_failed(self, transaction: ClientTransaction, now: float) -> None:
+        """It cannot be reached over its flow. Its address is tried once: a phone may have connected again."""
+        self._drop_client()
+        if self._hop.fallback != transaction.flow and self._server is not None and not self._server.is_final:
+            self._send(self._hop.fallback, now)
+        else:
+            self._fail(now)
+
+    def _send(self, flow: Flow, now: float) -> None:
+        core, hop = self._core, self._hop
+        forwarded = core.forwarder.in_dialog(self._request, hop.uri, flow, hop.skip_routes, hop.routes)
+        self._client = core.layer.start_client(forwarded, flow, now, self)
+        if flow.connection:
+            core.watch(flow.connection, self)
+
+    def _fail(self, now: float) -> None:
+        if self._server is not None and not self._server.is_final:
+            response = make_response(self._request, 480, to_tag=self._core.new_token())
+            self._core.layer.respond(self._server, response, now)
+        self._over(480)
+
+    def _over(self, status: int) -> None:
+        if self._client is None:
+            return  # a 2xx once more
+        self._drop_client()
+        self._stop_timer()
+        request = self._request
+        if request.method == "BYE" and status not in (401, 407):
+            tags = (request.from_tag, request.to_tag)
+            caller, callee = tags if self._hop.from_caller else tags[::-1]
+            self._core.emit(DialogEnded(request.call_id, caller, callee, "BYE", request.from_tag, status))
+
+    def _drop_client(self) -> None:
+        client, self._client = self._client, None
+        if client is not None and client.flow.connection:
+            self._core.unwatch(client.flow.connection, self)
+
+    # timer C (§16.8)
+
+    def _put_off_timer_c(self, now: float) -> None:
+        self._timer_c = now + self._core.policy.timer_c
+        self._timer = self._core.queue.set(self._timer_c, self._fire)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fire(self, now: float) -> None:
+        self._timer = None
+        if self._client is None:
+            return
+        if now < self._timer_c:
+            self._timer = self._core.queue.set(self._timer_c, self._fire)
+        else:
+            self._core.layer.cancel(self._client, now)

@@ -1,0 +1,126 @@
+"""The token in our Record-Route: proof that a dialog is ours, and the way to both of its ends.
+
+A phone behind NAT, on TCP or in a browser is reached only over the flow it speaks from, whatever address its Contact
+shows. RFC 5626 §5.2 puts that flow into the user part of a URI that comes back as Route, and so do we, for both sides
+of a dialog: no dialog state is needed here, and a restarted worker still forwards a BYE.
+
+    base64url( MAC[8]  caller's flow  callee's flow )
+
+The MAC is keyed BLAKE2b over the flows, the Call-ID and the caller's tag. It therefore also says who speaks: it is
+right with the From tag of a request that the caller sends, and with the To tag of one that the callee sends. Whoever
+has no dialog through us has no token, so a forged Route relays nothing.
+
+Eight bytes of MAC: a guess is a request to us, and 2^63 of them are more than a dialog lasts. A UDP flow over IPv4
+takes seven bytes, so the token of most calls is 30 characters long.
+"""
+
+from __future__ import annotations
+
+import hmac
+from binascii import Error, a2b_base64, b2a_base64
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+from ..contract.flow import Flow
+
+__all__ = ["FlowTokens", "TokenContent"]
+
+_TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+_CODES = {name: code for code, name in enumerate(_TRANSPORTS)}
+_IS_IPV4 = 0x10
+_HAS_CONNECTION = 0x20
+_MAC_SIZE = 8
+_LONGEST = 400  # characters; a user part beyond is not looked at. Two flows with long names take under 300.
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+
+
+class TokenContent(NamedTuple):
+    """What a valid token says about the request that carries it."""
+
+    from_caller: bool
+    "Whether the request goes from the caller to the callee."
+    here: Flow
+    "The flow of the side that sends, as it was when the dialog began."
+    there: Flow
+    "The flow of the side that receives."
+
+
+class FlowTokens:
+    """Makes and reads the tokens of one edge."""
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._keyed = blake2b(key=secret[: blake2b.MAX_KEY_SIZE], digest_size=_MAC_SIZE, person=b"record-route")
+
+    def make(self, call_id: str, caller_tag: str, caller: Flow, callee: Flow) -> str:
+        """The token for a dialog, to be the user part of a Record-Route URI."""
+        flows = _pack(caller) + _pack(callee)
+        data = b2a_base64(self._mac(flows, call_id, caller_tag) + flows, newline=False)
+        return data.translate(_TO_URL, b"=").decode("ascii")
+
+    def read(self, token: str, call_id: str, from_tag: str, to_tag: str) -> TokenContent | None:
+        """What the token says to a request with this Call-ID and these tags; None when it is not valid for it."""
+        if not 20 < len(token) < _LONGEST:
+            return None
+        try:
+            data = a2b_base64(token.encode("ascii").translate(_FROM_URL) + b"==")
+        except (Error, UnicodeEncodeError):
+            return None
+        mac, flows = data[:_MAC_SIZE], data[_MAC_SIZE:]
+        if hmac.compare_digest(mac, self._mac(flows, call_id, from_tag)):
+            from_caller = True
+        elif hmac.compare_digest(mac, self._mac(flows, call_id, to_tag)):
+            from_caller = False
+        else:
+            return None
+        caller, rest = _unpack(flows)
+        callee, _ = _unpack(rest)
+        return TokenContent(True, caller, callee) if from_caller else TokenContent(False, callee, caller)
+
+    def _mac(self, flows: bytes, call_id: str, tag: str) -> bytes:
+        mac = self._keyed.copy()
+        mac.update(b"%b\0%b\0%b" % (_octets(call_id), _octets(tag), flows))
+        return mac.digest()
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+@lru_cache(maxsize=4096)
+def _pack(flow: Flow) -> bytes:
+    code = _CODES[flow.transport]
+    host = flow.host.encode("utf-8", "surrogateescape")[:255]
+    octets = flow.host.split(".")
+    if len(octets) == 4 and all(octet.isascii() and octet.isdigit() and int(octet) < 256 for octet in octets):
+        code |= _IS_IPV4
+        packed = bytes(map(int, octets))
+    else:
+        packed = bytes((len(host),)) + host
+    connection = flow.connection.encode("utf-8", "surrogateescape")[:255]
+    if connection:
+        code |= _HAS_CONNECTION
+        connection = bytes((len(connection),)) + connection
+    return b"%c%b%b%b" % (code, packed, flow.port.to_bytes(2, "big"), connection)
+
+
+@lru_cache(maxsize=4096)
+def _unpack(data: bytes) -> tuple[Flow, bytes]:
+    # Only called for what the MAC says is our own, hence well-formed.
+    code = data[0]
+    if code & _IS_IPV4:
+        host, at = ".".join(map(str, data[1:5])), 5
+    else:
+        at = 2 + data[1]
+        host = data[2:at].decode("utf-8", "surrogateescape")
+    port = int.from_bytes(data[at : at + 2], "big")
+    at += 2
+    connection = ""
+    if code & _HAS_CONNECTION:
+        end = at + 1 + data[at]
+        connection = data[at + 1 : end].decode("utf-8", "surrogateescape")
+        at = end
+    return Flow(_TRANSPORTS[code & 0x0F], host, port, connection), data[at:]

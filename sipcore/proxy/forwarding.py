@@ -1,0 +1,192 @@
+"""Making the copy of a request that goes out (RFC 3261 §16.6).
+
+All forwarding is here: branches of the script's targets, requests within a dialog, and what we say on our own to a
+phone whose answer nobody takes. The bytes are edited by `syntax`; this module decides what they should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..contract.flow import Flow
+from ..syntax import Via, forward_request, make_request, parse_address
+from .loops import MAGIC_COOKIE, loop_hash
+
+if TYPE_CHECKING:
+    from ..syntax import Address, Request, Response, Uri
+    from .edge import Edge, Policy
+    from .flow_token import FlowTokens
+    from .target import Target
+
+__all__ = ["Forwarder", "flow_of", "own_routes"]
+
+_CREATES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+_DEFAULT_PORTS = {"tls": 5061, "ws": 80, "wss": 443}
+_TRANSPORTS = frozenset({"udp", "tcp", "tls", "ws", "wss"})
+
+
+class Forwarder:
+    """Writes requests on behalf of one edge."""
+
+    __slots__ = ("_edge", "_max_forwards", "_new_token", "_prefix", "_sent_by", "_tokens", "_via")
+
+    def __init__(self, edge: Edge, new_token: Callable[[], str], tokens: FlowTokens, policy: Policy) -> None:
+        self._edge = edge
+        self._new_token = new_token
+        self._tokens = tokens
+        self._max_forwards = policy.max_forwards
+        self._prefix = f"{MAGIC_COOKIE}{edge.worker}."
+        self._sent_by = {name: edge.address_for(name) for name in _TRANSPORTS}
+        self._via = {name: f"SIP/2.0/{name.upper()} {_at(at)};rport;branch=" for name, at in self._sent_by.items()}
+
+    def speaks(self, transport: str) -> bool:
+        """Whether a transport is one that SIP is spoken over."""
+        return transport in self._via
+
+    def to_target(self, request: Request, arrival: Flow, target: Target, *, keep_routes: bool = False) -> Request:
+        """The copy for one target of a request outside any dialog, which came over `arrival`.
+
+        Credentials for us stop here: what they prove has been proved (§22.3), and a phone has no use for them. So does
+        a Route that the caller brought along, unless `keep_routes`: where the call goes is not his to say.
+        """
+        record_route: Sequence[str] = ()
+        if request.method in _CREATES_DIALOG:
+            token = self._tokens.make(request.call_id, request.from_tag, arrival, target.flow)
+            record_route = self._record_route(token, arrival.transport, target.flow.transport)
+        remove = ("proxy-authorization",) if request.has("proxy-authorization") else ()
+        skip = 0
+        if request.has("route"):
+            if keep_routes:
+                skip = own_routes(request, self._edge)
+            else:
+                remove = (*remove, "route")
+        uri, routes, headers = target.uri, target.route, target.headers
+        first = _first_route(request, skip, routes) if routes or (keep_routes and skip < len(request.routes)) else None
+        if first is not None and "lr" not in first.parameters:
+            # §16.6 step 6: the next hop is a strict router. It wants itself in the Request-URI, and the rest behind.
+            rest = [*routes, *(f"<{route.uri_text}>" for route in request.routes[skip:] if keep_routes)]
+            headers = (*headers, *(("Route", value) for value in (*rest[1:], f"<{uri}>")))
+            uri, routes, skip, remove = str(first), (), 0, (*remove, "route")
+        return self._forward(request, uri, target.flow, record_route, skip, routes, headers, remove)
+
+    def in_dialog(
+        self, request: Request, uri: str, flow: Flow, skip_routes: int, routes: Sequence[str] | None
+    ) -> Request:
+        """The copy of a request within a dialog. `routes`, when given, replace all that it has."""
+        if routes is not None:
+            headers = tuple(("Route", value) for value in routes)
+            return self._forward(request, uri, flow, (), 0, (), headers, ("route",))
+        return self._forward(request, uri, flow, (), skip_routes, (), (), ())
+
+    def _forward(
+        self,
+        request: Request,
+        uri: str,
+        flow: Flow,
+        record_route: Sequence[str],
+        skip_routes: int,
+        routes: Sequence[str],
+        headers: Sequence[tuple[str, str]],
+        remove: Sequence[str],
+    ) -> Request:
+        hops = request.max_forwards
+        branch = f"{self._prefix}{self._new_token()}.{loop_hash(request)}"
+        forwarded = forward_request(
+            request,
+            target=uri,
+            via=self._via[flow.transport] + branch,
+            max_forwards=self._max_forwards if hops is None else max(hops - 1, 0),
+            record_route=record_route,
+            skip_routes=skip_routes,
+            routes=routes,
+            headers=headers,
+            remove=remove,
+        )
+        return self._with_branch(forwarded, flow, branch)
+
+    def _record_route(self, token: str, caller_side: str, callee_side: str) -> list[str]:
+        values = [self._record_route_value(token, callee_side)]
+        if caller_side != callee_side:
+            # RFC 5658 §3.3: each side must see the transport that it is to use, so there are two entries. The upper
+            # one is the callee's. They share the token, by which we know them to be one hop.
+            values.append(self._record_route_value(token, caller_side))
+        return values
+
+    def _record_route_value(self, token: str, transport: str) -> str:
+        parameter = "" if transport == "udp" else f";transport={transport}"
+        return f"<sip:{token}@{_at(self._edge.address_for(transport))}{parameter};lr>"
+
+    def farewell(self, invite: Request, answer: Response, flow: Flow) -> tuple[Request, Request]:
+        """ACK and BYE for a 2xx that nobody takes, as the caller would have sent them (§13.2.2.4, §15.1.1).
+
+        `invite` is the request as it left here. The route set is that part of the 2xx's Record-Route which was added
+        behind us, reversed: the entries that the INVITE already had are our own and those of hops before us.
+        """
+        recorded = answer.record_routes
+        behind_us = recorded[: max(len(recorded) - len(invite.record_routes), 0)]
+        routes = [f"<{address.uri_text}>" for address in reversed(behind_us)]
+        contacts = answer.contacts
+        uri = contacts[0].uri_text if contacts else invite.target
+        if routes and "lr" not in behind_us[-1].uri.parameters:
+            routes, uri = [*routes[1:], f"<{uri}>"], behind_us[-1].uri_text
+        number = invite.cseq_number
+        return self._own(invite, answer, "ACK", number, uri, routes, flow), self._own(
+            invite, answer, "BYE", number + 1, uri, routes, flow
+        )
+
+    def _own(
+        self, invite: Request, answer: Response, method: str, number: int, uri: str, routes: list[str], flow: Flow
+    ) -> Request:
+        branch = f"{self._prefix}{self._new_token()}.{loop_hash(invite)}"
+        request = make_request(
+            method,
+            uri,
+            [
+                ("Via", self._via[flow.transport] + branch),
+                ("Max-Forwards", str(self._max_forwards)),
+                *(("Route", value) for value in routes),
+                ("From", invite.header("from") or ""),
+                ("To", answer.header("to") or ""),
+                ("Call-ID", invite.call_id),
+                ("CSeq", f"{number} {method}"),
+            ],
+        )
+        return self._with_branch(request, flow, branch)
+
+    def _with_branch(self, request: Request, flow: Flow, branch: str) -> Request:
+        # What was just written need not be read back: that would cost as much as the forwarding itself.
+        host, port = self._sent_by[flow.transport]
+        request.branch = branch
+        request.top_via = Via("SIP/2.0", flow.transport.upper(), host, port, {"rport": None, "branch": branch})
+        return request
+
+
+def _at(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+
+
+def _first_route(request: Request, skip: int, routes: Sequence[str]) -> Uri | None:
+    return parse_address(routes[0]).uri if routes else request.routes[skip].uri
+
+
+def own_routes(request: Request, edge: Edge) -> int:
+    """How many Route values at the front name this edge: one, or two where our Record-Route had two (RFC 5658)."""
+    routes: list[Address] = request.routes
+    if not routes or not edge.is_this_edge(routes[0].uri.host, routes[0].uri.port):
+        return 0
+    if len(routes) > 1:
+        first, second = routes[0].uri, routes[1].uri
+        if second.user == first.user and edge.is_this_edge(second.host, second.port):
+            return 2
+    return 1
+
+
+def flow_of(uri: Uri) -> Flow:
+    """Where a URI leads when no flow is known: its transport, host and port, or the defaults (RFC 3263, without DNS)."""
+    transport = (uri.parameters.get("transport") or ("tls" if uri.scheme == "sips" else "udp")).lower()
+    if transport not in _TRANSPORTS:
+        transport = "udp"
+    host = (uri.parameters.get("maddr") or uri.host).strip("[]")
+    return Flow(transport, host, uri.port or _DEFAULT_PORTS.get(transport, 5060))

@@ -1,0 +1,510 @@
+"""One forked request, from its first target to the response the caller gets (RFC 3261 §16.7's response context).
+
+It ends when nothing is left that could change the answer:
+
+    a 2xx                                        forwarded at once, all other branches are cancelled
+    no live branch, no hold                      the best response, see `best_response`
+    the caller cancels, or his connection goes   487 at once; the branches end in the background
+    the call deadline, an administrator          480 or what is asked for
+
+"Live" is a branch that may still answer and was not given up. A branch that was given up no longer matters to the
+caller, however long its phone takes to confirm. A takeover's branches are live like others, so a call does not end
+while a picker may answer. The hold (`hold.py`) keeps the request open while nothing rings.
+
+One timer serves the whole context: it is set for the earliest deadline there is and looks at all of them when it
+fires. A deadline that was put off in the meantime, such as timer C by a 180, costs nothing until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..syntax import forward_response
+from .best_response import SUBSCRIBER_ABSENT, choose
+from .branch import Branch
+from .cause import ANSWERED_ELSEWHERE, DECLINED_ELSEWHERE, ENDED, NO_ANSWER, PICKED_UP, TAKEN, Cause
+from .dispatch import Verdict, dispatch
+from .events import (
+    BranchAdded,
+    BranchCancelled,
+    BranchFinal,
+    BranchProvisional,
+    HoldClosed,
+    HoldOpened,
+    InjectRejected,
+    TakeoverEnded,
+    TakeoverStarted,
+)
+from .farewell import absorb
+from .hold import Hold
+from .takeover import Takeover
+
+if TYPE_CHECKING:
+    from ..syntax import Response
+    from ..transaction import ClientTransaction, ServerTransaction
+    from ..transaction.timers import Timer
+    from .core import ProxyCore
+    from .request import ServerRequest
+    from .target import Target
+
+__all__ = ["ResponseContext"]
+
+
+class ResponseContext:
+    """See the module."""
+
+    __slots__ = (
+        "_absent_cause",
+        "_answered",
+        "_barred",
+        "_core",
+        "_count_reached",
+        "_deadline",
+        "_early_media",
+        "_gone_at",
+        "_is_invite",
+        "_rang",
+        "_request",
+        "_timer",
+        "_timer_at",
+        "branches",
+        "hold",
+        "takeover",
+    )
+
+    def __init__(self, core: ProxyCore, request: ServerRequest, now: float) -> None:
+        self._core = core
+        self._request = request
+        self._is_invite = request.method == "INVITE"
+        self.branches: list[Branch] = []
+        "All there ever were, the oldest first."
+        self.hold: Hold | None = None
+        self.takeover: Takeover | None = None
+        self._answered: Branch | None = None
+        "Whose 2xx the caller has."
+        self._early_media: Branch | None = None
+        "Whose media the caller hears before anybody has answered."
+        self._rang = False
+        self._barred = False
+        "A 6xx has spoken for all devices: nobody else is tried."
+        self._count_reached = False
+        "The hold has had all the branches that it waited for."
+        self._absent_cause = SUBSCRIBER_ABSENT
+        self._deadline = now + (core.policy.call_deadline if self._is_invite else core.limits.non_invite_seconds)
+        self._gone_at: float | None = None
+        "When the caller, whose connection has closed, counts as gone."
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
+
+    @property
+    def server(self) -> ServerTransaction | None:
+        """The transaction of the request, None once it is destroyed."""
+        return self._request.transaction
+
+    # targets
+
+    def add(
+        self,
+        targets: Iterable[Target],
+        now: float,
+        *,
+        ring_seconds: float | None = None,
+        injected: bool = False,
+        is_pickup: bool = False,
+        keep_routes: bool = False,
+    ) -> list[Branch]:
+        """Start a branch for each target that is not refused; the best q first, else in their order."""
+        ordered = sorted(targets, key=lambda target: -target.q)
+        started = []
+        for target in ordered:
+            why = self._refusal(target, now, injected=injected, is_pickup=is_pickup)
+            if why:
+                self._core.emit(InjectRejected(self._request, target, why))
+            else:
+                started.append(self._start(target, ring_seconds, now, keep_routes=keep_routes))
+                if injected and self.hold is not None:
+                    self.hold.added += 1
+                    if self.hold.is_full:
+                        self._count_reached = True
+                        self.close_hold("count")
+        self._arm()
+        return started
+
+    def take_over(
+        self, targets: Iterable[Target], now: float, *, mode: str, token: str, ring_seconds: float | None
+    ) -> list[Branch]:
+        """Call a picker's phones, and give the originals up when `mode` says so; see `takeover.py`."""
+        targets = list(targets)
+        started: list[Branch] = []
+        if self.takeover is not None:
+            for target in targets:  # the claim is another's
+                self._core.emit(InjectRejected(self._request, target, "barred"))
+        else:
+            started = self.add(targets, now, ring_seconds=ring_seconds, injected=True, is_pickup=True)
+        if not started:
+            self._core.emit(TakeoverEnded(self._request, token, "failed"))
+            return started
+        for branch in started:
+            branch.excluded = True
+        self.takeover = Takeover(token, mode, started, now, self._core.policy)
+        self._core.emit(TakeoverStarted(self._request, token))
+        if mode == "at_once":
+            self._give_up_originals(now)
+        self._arm()
+        return started
+
+    def _refusal(self, target: Target, now: float, *, injected: bool, is_pickup: bool) -> str:
+        """Why a target is not tried; empty when it is. Looks after an earlier branch of the same phone as well."""
+        if self._barred or (not is_pickup and self.takeover is not None and self._originals_are_given_up()):
+            return "barred"
+        if self._count_reached and injected and not is_pickup:
+            return "limit"
+        if len(self.branches) >= self._core.limits.branches:
+            return "limit"
+        key = target.device_key
+        earlier = next((branch for branch in reversed(self.branches) if branch.target.device_key == key), None)
+        verdict = dispatch(earlier, target, is_pickup=is_pickup)
+        if verdict is Verdict.DECLINED:
+            return "declined"
+        if verdict is Verdict.DUPLICATE:
+            return "duplicate"
+        if earlier is not None and verdict is Verdict.NUDGE:
+            if earlier.transaction is not None:
+                self._core.layer.nudge(earlier.transaction, now)
+            return "duplicate"
+        if not self._core.is_reachable(target.flow):
+            return "no-flow"
+        if earlier is not None and verdict is Verdict.REPLACE:
+            self._abandon(earlier)
+        return ""
+
+    def _start(self, target: Target, ring_seconds: float | None, now: float, *, keep_routes: bool) -> Branch:
+        core, request = self._core, self._request
+        message = core.forwarder.to_target(request.request, request.flow, target, keep_routes=keep_routes)
+        branch = Branch(str(len(self.branches) + 1), target, self)
+        self.branches.append(branch)
+        if self._is_invite:
+            branch.timer_c = now + core.policy.timer_c
+            if ring_seconds is not None:
+                branch.ring_deadline = now + ring_seconds
+        core.emit(BranchAdded(request, branch))
+        branch.transaction = core.layer.start_client(message, target.flow, now, branch)
+        if target.flow.connection:
+            core.watch(target.flow.connection, branch)
+        return branch
+
+    # the hold
+
+    def open_hold(self, seconds: float, now: float, *, branches: int | None, absent_cause: int) -> None:
+        """Keep the request open for `seconds`, or until `branches` have been injected."""
+        self.hold = Hold(now + seconds, branches)
+        self._count_reached = False
+        self._absent_cause = absent_cause
+        self._core.emit(HoldOpened(self._request, seconds, branches))
+        self._arm()
+
+    def close_hold(self, why: str) -> None:
+        """Close the hold if there is one; `settle` says whether that was the end."""
+        if self.hold is not None:
+            self.hold = None
+            self._core.emit(HoldClosed(self._request, why))
+
+    # what branches report
+
+    def response_received(self, branch: Branch, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """Take a response of a branch (§16.7)."""
+        status = response.status
+        if status < 200:
+            self._provisional(branch, transaction, response, now)
+        elif status < 300:
+            self._success(branch, transaction, response, now)
+        else:
+            branch.response = response
+            self.branch_failed(branch, status, now)
+
+    def _provisional(self, branch: Branch, transaction: ClientTransaction, response: Response, now: float) -> None:
+        status = response.status
+        if not branch.is_live:
+            if branch.transaction is None:  # abandoned, and there it is: now it can be told
+                self._core.layer.cancel(transaction, now)
+            return
+        if status == 100:
+            if branch.state == "trying":
+                branch.state = "proceeding"
+            return
+        branch.timer_c = now + self._core.policy.timer_c  # §16.7 step 2
+        branch.state = "ringing"
+        self._rang = True
+        if status != branch.last_code:
+            branch.last_code = status
+            self._core.emit(BranchProvisional(self._request, branch, status))
+        takeover = self.takeover
+        if takeover is not None and not takeover.has_sign and branch in takeover.branches:
+            takeover.has_sign = True
+            if takeover.mode == "when_ringing":
+                self._give_up_originals(now)
+            self._arm()
+        request = self._request
+        if not self._is_invite or request.is_final or request.transaction is None:
+            return  # RFC 4320 §4.1: requests other than INVITE have no provisionals but 100
+        if response.body and not response.has("rseq") and not self._may_be_heard(branch):
+            return
+        self._core.layer.respond(request.transaction, forward_response(response), now)
+
+    def _may_be_heard(self, branch: Branch) -> bool:
+        """Whether early media of this branch may reach the caller: the first branch that has any keeps the floor.
+
+        Two early answers to one offer confuse many phones. The second one's 183 is dropped, and not turned into a
+        180, which would make the caller's phone play its own ringing over the first one's media. A reliable
+        provisional (RFC 3262) is never dropped, for its sender would wait for PRACK and then give up the call.
+        """
+        if self._early_media is None or not self._early_media.is_live:
+            self._early_media = branch
+        return self._early_media is branch
+
+    def _success(self, branch: Branch, transaction: ClientTransaction, response: Response, now: float) -> None:
+        request = self._request
+        if self._answered is branch and (not self._is_invite or response.to_tag == branch.answer_tag):
+            if self._is_invite and request.transaction is not None:  # retransmitted until the ACK comes (RFC 6026 §7.1)
+                self._core.layer.respond(request.transaction, forward_response(response), now)
+            return
+        if request.is_final or request.transaction is None:
+            # Somebody else has the call, or the caller has his 487. The RFC would have him sort it out; many phones
+            # do not, and leave a leg behind that hears nothing.
+            if self._is_invite:
+                absorb(self._core, branch, transaction, response, now)
+            self.branch_over(branch, response.status)
+            return
+        branch.answer_tag = response.to_tag
+        takeover = self.takeover
+        is_pickup = takeover is not None and branch in takeover.branches
+        self._answered = branch
+        branch.state = "answered"
+        self.branch_over(branch, response.status)
+        self._core.answer(request, forward_response(response), "branch", now, branch=branch)
+        self._wind_up(TAKEN if is_pickup else ANSWERED_ELSEWHERE, "final", "done" if is_pickup else "lost", now)
+
+    def branch_failed(self, branch: Branch, status: int, now: float) -> None:
+        """A branch is over without a 2xx; 408 and 503 may be our own words for that."""
+        if branch.is_live:
+            branch.state = "failed"
+        self.branch_over(branch, status)
+        if self._request.is_final:
+            return
+        if status >= 600 and self._core.policy.global_decline and not branch.excluded:
+            self._barred = True
+            self.close_hold("final")
+            kept = self.takeover.branches if self.takeover is not None else []
+            for other in self.branches:
+                if other not in kept:  # a picker has taken it upon himself: his answer still counts
+                    self._give_up(other, DECLINED_ELSEWHERE, now)
+        if self.takeover is not None and not self.takeover.is_live:
+            self._end_takeover("failed")
+        self.settle(now)
+
+    def branch_over(self, branch: Branch, status: int) -> None:
+        """Note the end of a branch's transaction."""
+        branch.last_code = status
+        if branch.target.flow.connection:
+            self._core.unwatch(branch.target.flow.connection, branch)
+        if branch.transaction is not None:
+            branch.transaction = None  # also ends the reference cycle of the two
+            if self._request.transaction is not None:
+                self._core.emit(BranchFinal(self._request, branch, status))
+
+    def branch_unsent(self, branch: Branch, now: float) -> None:
+        """The INVITE could not be sent, or the connection it went over is gone."""
+        if branch.is_live and branch.state == "trying" and branch.source != "lookup":
+            why = "no-flow" if branch.target.flow.connection else "send-failed"
+            self._core.emit(InjectRejected(self._request, branch.target, why))
+        self.branch_failed(branch, 503, now)
+
+    # ending
+
+    def settle(self, now: float) -> None:
+        """Answer the caller if nothing is left to wait for."""
+        if self._request.is_final or self.hold is not None:
+            return
+        for branch in self.branches:
+            if branch.is_live:
+                return
+        self._finish(now)
+
+    def cancel(
+        self, cause: Cause, now: float, *, hold_why: str = "cancel", takeover_outcome: str = "caller-gone"
+    ) -> None:
+        """Give all branches up; the caller has been answered, or is about to be."""
+        self._wind_up(cause, hold_why, takeover_outcome, now)
+
+    def caller_closed(self, at: float) -> None:
+        """The caller's connection is gone; `at` he counts as gone himself."""
+        self._gone_at = at
+        self._arm()
+
+    def end_by(self, deadline: float) -> None:
+        """Bring the call deadline forward."""
+        self._deadline = min(self._deadline, deadline)
+        self._arm()
+
+    def dissolve(self, now: float) -> None:
+        """The server transaction is destroyed; branches that still linger report here, but nobody is told."""
+        if any(branch.is_live for branch in self.branches):
+            self._wind_up(ENDED, "final", "caller-gone", now)
+        self._disarm()
+        self.branches = []
+
+    def _finish(self, now: float) -> None:
+        choice = choose(
+            self.branches,
+            global_decline=self._core.policy.global_decline,
+            rang=self._rang,
+            absent_cause=self._absent_cause,
+        )
+        self._wind_up(NO_ANSWER, "final", "timeout", now)
+        if choice.response is None:
+            origin = "branch" if choice.status == 500 else "timeout"
+            self._core.answer_ourselves(self._request, choice.status, choice.headers, origin, now, branch=choice.branch)
+        else:
+            response = forward_response(choice.response, headers=choice.headers)
+            self._core.answer(self._request, response, "branch", now, branch=choice.branch)
+
+    def _wind_up(self, cause: Cause, hold_why: str, takeover_outcome: str, now: float) -> None:
+        self._disarm()
+        self.close_hold(hold_why)
+        if self.takeover is not None:
+            self._end_takeover(takeover_outcome)
+        for branch in self.branches:
+            self._give_up(branch, cause, now)
+
+    def _give_up(self, branch: Branch, cause: Cause, now: float) -> None:
+        if not branch.is_live:
+            return
+        branch.state = "cancelled"
+        branch.excluded = True
+        branch.cancel_cause = cause.code
+        self._core.emit(BranchCancelled(self._request, branch, cause.code))
+        if branch.transaction is not None:
+            self._core.layer.cancel(branch.transaction, now, cause.headers)
+
+    def _give_up_the_silent(self, now: float) -> None:
+        """At the end of a hold nobody is waited for whose phone has said nothing, unless it was only just called.
+
+        Else a stale binding would keep the caller waiting for timer B, when everybody it was worth waiting for has
+        had his time.
+        """
+        if any(branch.state == "ringing" for branch in self.branches):
+            return
+        for branch in self.branches:
+            started = branch.transaction.started_at if branch.transaction is not None else now
+            if branch.state == "trying" and now - started >= self._core.policy.silence:
+                self._give_up(branch, NO_ANSWER, now)
+
+    def _abandon(self, branch: Branch) -> None:
+        transaction = branch.transaction
+        branch.state = "cancelled"
+        branch.excluded = True
+        self._core.emit(BranchCancelled(self._request, branch, 0))
+        if branch.target.flow.connection:
+            self._core.unwatch(branch.target.flow.connection, branch)
+        if transaction is not None:
+            branch.transaction = None
+            self._core.layer.abandon(transaction)
+
+    # takeover
+
+    def _give_up_originals(self, now: float) -> None:
+        picking = self.takeover.branches if self.takeover is not None else []
+        for branch in self.branches:
+            if branch not in picking:
+                self._give_up(branch, PICKED_UP, now)
+
+    def _originals_ring(self) -> bool:
+        picking = self.takeover.branches if self.takeover is not None else []
+        return any(branch.is_live and branch not in picking for branch in self.branches)
+
+    def _originals_are_given_up(self) -> bool:
+        takeover = self.takeover
+        if takeover is None or takeover.mode == "after_answer":
+            return False
+        return takeover.mode == "at_once" or takeover.has_sign
+
+    def _end_takeover(self, outcome: str) -> None:
+        takeover, self.takeover = self.takeover, None
+        if takeover is not None:
+            self._core.emit(TakeoverEnded(self._request, takeover.token, outcome))
+
+    def _release_takeover(self, now: float) -> None:
+        takeover = self.takeover
+        if takeover is not None:
+            self._end_takeover("timeout")
+            for branch in takeover.branches:
+                self._give_up(branch, NO_ANSWER, now)
+
+    # time
+
+    def _deadlines(self) -> Iterable[float]:
+        yield self._deadline
+        if self.hold is not None:
+            yield self.hold.deadline
+        if self._gone_at is not None:
+            yield self._gone_at
+        if self.takeover is not None:
+            at = self.takeover.deadline(originals_ring=self._originals_ring(), is_held=self.hold is not None)
+            if at is not None:
+                yield at
+        for branch in self.branches:
+            if branch.is_live:
+                if branch.ring_deadline:
+                    yield branch.ring_deadline
+                if branch.timer_c:
+                    yield branch.timer_c
+
+    def _arm(self) -> None:
+        if self._request.is_final:
+            return
+        at = min(self._deadlines())
+        if self._timer is not None:
+            if self._timer_at <= at:
+                return
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self._core.queue.set(at, self._fire)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fire(self, now: float) -> None:
+        self._timer = None
+        try:
+            self._look_at_the_clock(now)
+        except Exception:
+            self._core.report_bug()
+            self._core.answer_ourselves(self._request, 500, (), "local", now)
+
+    def _look_at_the_clock(self, now: float) -> None:
+        request = self._request
+        if request.is_final:
+            return
+        if self._gone_at is not None and self._gone_at <= now:
+            self._core.cancelled(request, (), now)
+            return
+        if self._deadline <= now:
+            self._finish(now)
+            return
+        if self.takeover is not None:
+            at = self.takeover.deadline(originals_ring=self._originals_ring(), is_held=self.hold is not None)
+            if at is not None and at <= now:
+                self._release_takeover(now)
+        for branch in self.branches:
+            if branch.is_live and (0 < branch.ring_deadline <= now or 0 < branch.timer_c <= now):
+                self._give_up(branch, NO_ANSWER, now)
+        if self.takeover is not None and not self.takeover.is_live:
+            self._end_takeover("failed")
+        if self.hold is not None and self.hold.deadline <= now:
+            self.close_hold("deadline")
+            self._give_up_the_silent(now)
+        self.settle(now)
+        self._arm()

@@ -1,0 +1,210 @@
+"""What the transaction layer reports to the core, and what the core does about it before anybody is asked.
+
+The transaction user of RFC 3261 §5. New requests are validated (§16.3); those within a dialog of ours are forwarded
+here and now; all others become RequestReceived. A fault in here ends one request with 500 and is logged once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import MalformedMessage
+from ..syntax import check_request, make_response
+from .cause import Cause
+from .dialog_relay import DialogRelay
+from .dialog_routes import DialogRoutes
+from .events import Acknowledged, FinalSent, RequestReceived, RequestTerminated
+from .loops import was_here
+from .request import ServerRequest
+from .validation import refusal
+
+if TYPE_CHECKING:
+    from ..contract.flow import Flow
+    from ..syntax import Request, Response
+    from ..transaction import ClientTransaction, ServerTransaction
+    from .core import ProxyCore
+
+__all__ = ["Upcalls"]
+
+_RETRY_AFTER = ("Retry-After", "10")
+
+MergeKey = tuple[str, str, int, str, str]
+
+
+class Upcalls:
+    """The transaction user of one core."""
+
+    __slots__ = ("_core", "_count", "_dialogs", "_ongoing")
+
+    def __init__(self, core: ProxyCore) -> None:
+        self._core = core
+        self._dialogs = DialogRoutes(core.edge, core.tokens, core.is_reachable, core.limits.moved_flows)
+        self._count = 0
+        self._ongoing: dict[MergeKey, ServerRequest] = {}
+        "By what a second copy of the same request, come by another way, would share with it."
+
+    # server transactions
+
+    def request_received(self, transaction: ServerTransaction, now: float) -> None:
+        """A new request: forward it within its dialog, refuse it, or hand it to the script."""
+        try:
+            self._request_received(transaction, now)
+        except MalformedMessage as error:
+            self._respond(transaction, error.status_hint or 400, (), now)
+        except Exception:
+            self._core.report_bug()
+            self._respond(transaction, 500, (), now)
+
+    def _request_received(self, transaction: ServerTransaction, now: float) -> None:
+        core, request = self._core, transaction.request
+        is_invite = request.method == "INVITE"
+        if is_invite:
+            core.unanswered.append(transaction)
+        if request.to_tag and request.has("route") and request.max_forwards != 0:
+            hop = self._dialogs.hop(request, transaction.flow)
+            if hop is not None:
+                transaction.user = relay = DialogRelay(core, transaction, hop)
+                relay.start(now)
+                return
+        check_request(request)
+        refused = refusal(request, core.edge)
+        if refused is not None:
+            self._respond(transaction, refused.status, refused.headers, now)
+            return
+        key = _merge_key(request)
+        if key in self._ongoing and not was_here(request, core.edge):
+            self._respond(transaction, 482, (), now)
+            return
+        if core.is_draining and is_invite and not request.to_tag:
+            self._respond(transaction, 503, (_RETRY_AFTER,), now)
+            return
+        self._count += 1
+        handle = ServerRequest(
+            request,
+            transaction.flow,
+            transaction,
+            f"{core.edge.worker}-{self._count}",
+            core.new_token() if is_invite else "",
+        )
+        transaction.user = handle
+        core.requests[handle.id] = handle
+        if key is not None:
+            self._ongoing.setdefault(key, handle)
+        if is_invite and transaction.flow.connection:
+            core.watch(transaction.flow.connection, handle)
+        core.emit(RequestReceived(handle))
+
+    def cancel_received(self, cancel: ServerTransaction, invite: ServerTransaction | None, now: float) -> None:
+        """§9.2, §16.10: the CANCEL is answered here, and so is an INVITE that the script has charge of."""
+        try:
+            if invite is None:
+                self._respond(cancel, 481, (), now)
+                return
+            user = invite.user
+            reasons = tuple(cancel.request.headers("reason"))
+            tag = self._core.local_tag(user) if isinstance(user, ServerRequest) else self._core.new_token()
+            self._core.layer.respond(cancel, make_response(cancel.request, 200, to_tag=tag), now)
+            if isinstance(user, DialogRelay):
+                user.cancel(Cause(487, tuple(("Reason", value) for value in reasons)), now)
+            elif isinstance(user, ServerRequest) and not user.is_final:
+                self._core.cancelled(user, reasons, now)
+        except Exception:
+            self._core.report_bug()
+            self._respond(cancel, 500, (), now)
+
+    def ack_received(self, request: Request, flow: Flow, now: float) -> None:
+        """The ACK to a 2xx goes where its dialog goes; one without a token goes nowhere."""
+        if request.max_forwards == 0:
+            return
+        hop = self._dialogs.hop(request, flow)
+        if hop is not None:
+            forwarded = self._core.forwarder.in_dialog(request, hop.uri, hop.flow, hop.skip_routes, hop.routes)
+            self._core.send(forwarded.raw, hop.flow, None)
+
+    def acknowledged(self, transaction: ServerTransaction, now: float) -> None:
+        """The caller has seen his final response."""
+        if isinstance(transaction.user, ServerRequest):
+            self._core.emit(Acknowledged(transaction.user))
+
+    def ack_missing(self, transaction: ServerTransaction, now: float) -> None:
+        """He may not have; there is nothing to be done about it."""
+
+    def server_terminated(self, transaction: ServerTransaction, now: float) -> None:
+        """A server transaction is destroyed: let go of all that hangs on it."""
+        user, transaction.user = transaction.user, None
+        if isinstance(user, DialogRelay):
+            user.forget_server()
+        elif isinstance(user, ServerRequest):
+            self._let_go(user, transaction, now)
+
+    def _let_go(self, handle: ServerRequest, transaction: ServerTransaction, now: float) -> None:
+        core = self._core
+        if not transaction.is_final:  # his transport failed, so he waits in vain
+            handle.is_cancelled = True
+            core.emit(FinalSent(handle, 487, "Request Terminated", "cancel"))
+        context, handle.context = handle.context, None
+        handle.transaction = None
+        if context is not None:
+            context.dissolve(now)
+        core.requests.pop(handle.id, None)
+        if transaction.flow.connection:
+            core.unwatch(transaction.flow.connection, handle)
+        key = _merge_key(handle.request)
+        if key is not None and self._ongoing.get(key) is handle:
+            del self._ongoing[key]
+        core.emit(RequestTerminated(handle))
+
+    # client transactions
+
+    def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """A response is for whoever sent the request."""
+        try:
+            if transaction.user is not None:
+                transaction.user.response_received(transaction, response, now)
+        except MalformedMessage:
+            raise  # the phone's fault; the message is dropped
+        except Exception:
+            self._failed(transaction, now)
+
+    def timed_out(self, transaction: ClientTransaction, now: float) -> None:
+        """As `response_received`, with a 408."""
+        try:
+            if transaction.user is not None:
+                transaction.user.timed_out(transaction, now)
+        except Exception:
+            self._failed(transaction, now)
+
+    def transport_failed(self, transaction: ClientTransaction, now: float) -> None:
+        """As `response_received`, with a 503."""
+        try:
+            if transaction.user is not None:
+                transaction.user.transport_failed(transaction, now)
+        except Exception:
+            self._failed(transaction, now)
+
+    def stray_response(self, response: Response, flow: Flow, now: float) -> None:
+        """RFC 6026 §7.3: dropped."""
+
+    def _failed(self, transaction: ClientTransaction, now: float) -> None:
+        self._core.report_bug()
+        server = transaction.user.server
+        if server is not None and not server.is_final:
+            self._respond(server, 500, (), now)
+
+    def _respond(
+        self, transaction: ServerTransaction, status: int, headers: tuple[tuple[str, str], ...], now: float
+    ) -> None:
+        if isinstance(transaction.user, ServerRequest):
+            self._core.answer_ourselves(transaction.user, status, headers, "local", now)
+        elif not transaction.is_final:
+            response = make_response(transaction.request, status, None, headers, self._core.new_token())
+            self._core.layer.respond(transaction, response, now)
+
+
+def _merge_key(request: Request) -> MergeKey | None:
+    """§8.2.2.2 asks for From tag, Call-ID and CSeq. That is for a UAS; a proxy may well get one request for two of its
+    users, forked upstream, so the Request-URI counts too. A REGISTER twice does no harm.
+    """
+    if request.to_tag or request.method == "REGISTER":
+        return None
+    return request.call_id, request.from_tag, request.cseq_number, request.method, request.target
