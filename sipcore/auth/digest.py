@@ -1,0 +1,80 @@
+"""The digest arithmetic: what to challenge with, and whether an answer is right (RFC 7616 §3.4, RFC 8760 §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from hmac import compare_digest
+
+from sipcore.contract.credentials import ALGORITHMS
+from sipcore.errors import MalformedMessage
+from sipcore.syntax import Request, Uri, parse_uri, quote
+
+from .credentials import Credentials
+
+__all__ = ["OFFERED", "challenges", "uri_matches", "verify"]
+
+OFFERED = ("SHA-256", "MD5")
+"""Algorithms in the order they are offered, strongest first (RFC 8760 §2.3: topmost is preferred).
+
+`-sess` is not among them: it saves a third-party server from knowing HA1, and we know it anyway."""
+
+
+def challenges(realm: str, nonce: str, *, stale: bool = False, algorithms: Sequence[str] = OFFERED) -> list[str]:
+    """Return the values of WWW-Authenticate or Proxy-Authenticate, one header line for each algorithm.
+
+    `stale` tells a phone to try again by itself: its password was right, its nonce was not.
+    """
+    realm = quote(realm)
+    mark = ", stale=true" if stale else ""
+    return [f'Digest realm={realm}, nonce="{nonce}", algorithm={name}, qop="auth"{mark}' for name in algorithms]
+
+
+def verify(credentials: Credentials, method: str, ha1: Mapping[str, str], body: bytes = b"") -> bool:
+    """Tell whether whoever made the credentials knew the password. `ha1` is by algorithm; compared in constant time.
+
+    With `qop=auth`, `qop=auth-int` (not offered, but some phones choose it) and without qop (RFC 2069). Neither the
+    nonce nor the URI is judged here.
+    """
+    name = credentials.algorithm
+    known = ha1.get(name)
+    hash_ = ALGORITHMS.get(name)
+    if known is None or hash_ is None:
+        return False
+    qop = credentials.qop
+    a2 = f"{method}:{credentials.uri}"
+    if not qop:
+        middle = credentials.nonce
+    else:
+        kind = qop.lower()
+        if kind not in ("auth", "auth-int") or not credentials.nc or not credentials.cnonce:
+            return False
+        if kind == "auth-int":
+            a2 = f"{a2}:{hash_(body).hexdigest()}"
+        middle = f"{credentials.nonce}:{credentials.nc}:{credentials.cnonce}:{qop}"
+    ha2 = hash_(a2.encode("utf-8", "surrogateescape")).hexdigest()
+    expected = hash_(f"{known}:{middle}:{ha2}".encode("utf-8", "surrogateescape")).hexdigest()
+    return compare_digest(expected.encode(), credentials.response.lower().encode("utf-8", "surrogateescape"))
+
+
+def uri_matches(credentials: Credentials, request: Request, own_hosts: Collection[str] | None = None) -> bool:
+    """Tell whether the digest was made for the resource that is asked for (RFC 7616 §3.4.6).
+
+    The text need not be the same: sipp writes `sip:address:port` whatever it sends, phones add or lose a port or a
+    parameter, and an outbound proxy may have rewritten the Request-URI. What must not differ is the user, where the
+    digest names one; and with `own_hosts` (lower case) given, the host, unless both are ours.
+    """
+    if credentials.uri == request.target:
+        return True
+    try:
+        signed, asked = parse_uri(credentials.uri), request.uri
+    except MalformedMessage:
+        return False
+    if signed.user and _user(signed) != _user(asked):
+        return False
+    if own_hosts is None or signed.host == asked.host:
+        return True
+    return signed.host in own_hosts and asked.host in own_hosts
+
+
+def _user(uri: Uri) -> str:
+    return uri.aor.rpartition("@")[0] if uri.is_sip else uri.user
