@@ -1,0 +1,111 @@
+"""The headers of the 200 to a REGISTER (RFC 3261 §10.3 step 8, RFC 3327 §5.3, RFC 5626 §6, RFC 8599 §5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from math import ceil
+
+from sipcore.contract.location import Binding
+from sipcore.syntax import Request
+
+from .contacts import Contact, contact_values, read_contacts
+from .limits import Limits
+from .push import feature_caps, is_promised
+
+__all__ = ["ok_headers"]
+
+_SUPPORTED = ("Supported", "path, outbound")
+
+
+def ok_headers(
+    request: Request,
+    bindings: Sequence[Binding],
+    *,
+    epoch: float,
+    limits: Limits,
+    push_providers: Collection[str] = (),
+    vapid: str = "",
+) -> list[tuple[str, str]]:
+    """Return all bindings that live, as Contact lines with what is left of their time, and what goes with them.
+
+    A phone gets back its own contact as it sent it, pn-* included, when this REGISTER carried them; all other contacts
+    come without, for they are other phones' (RFC 8599 §8). `push_providers` must be what `apply_register` was given;
+    `vapid` is the public key for Web Push.
+    """
+    call_id = request.call_id
+    contacts = _with_push(request)
+    as_sent = {contact.contact: contact.sent for contact in contacts}
+    headers: list[tuple[str, str]] = []
+    outbound = False
+    for binding in bindings:
+        left = ceil(binding.expires_at - epoch)
+        if left <= 0:
+            continue
+        own = binding.call_id == call_id
+        contact = as_sent.get(binding.contact, binding.contact) if own and as_sent else binding.contact
+        value = f"<{contact}>;expires={left}"
+        if binding.q != 1.0:
+            value += f";q={binding.q:.3g}"
+        if binding.instance_id:
+            value += f';+sip.instance="<{binding.instance_id}>"'
+            if binding.reg_id:
+                value += f";reg-id={binding.reg_id}"
+                outbound = outbound or (own and _is_outbound(request, binding))
+        headers.append(("Contact", value))
+    headers.append(("Date", _date(int(epoch))))
+    if request.has("path"):
+        headers.extend(("Path", value) for value in request.values("path"))
+    headers.append(_SUPPORTED)
+    if outbound:
+        # RFC 5626 §6: says that requests come back over this flow, and lets the phone open a second one.
+        headers.append(("Require", "outbound"))
+    if contacts:
+        promises = _promises(request, contacts, limits, push_providers, vapid)
+        headers.extend(("Feature-Caps", value) for value in promises)
+    return headers
+
+
+def _with_push(request: Request) -> Sequence[Contact]:
+    """Contacts of the request that carried pn-*; nearly always there are none, and nothing is read."""
+    values = contact_values(request)
+    if not any("pn-" in value or "pn-" in value.lower() for value in values):
+        return ()
+    return [contact for contact in read_contacts(request, values) if contact.sent != contact.contact]
+
+
+def _promises(
+    request: Request, contacts: Sequence[Contact], limits: Limits, push_providers: Collection[str], vapid: str
+) -> list[str]:
+    """One promise for each provider with a token, or that was asked after; none where another proxy has promised."""
+    if is_promised(request.headers("feature-caps")):
+        return []
+    promises: dict[str, str] = {}
+    for contact in contacts:
+        asked = contact.push_request
+        if asked is None or (request.expires if contact.asked is None else contact.asked) == 0:
+            continue
+        if asked.provider:
+            providers = [asked.provider] if asked.provider in push_providers else []
+        else:
+            providers = sorted(push_providers)
+        for provider in providers:
+            pnsreg = limits.pnsreg if contact.offers_pnsreg else 0
+            promises.setdefault(provider, feature_caps(provider, pnsreg=pnsreg, vapid=vapid))
+    return list(promises.values())
+
+
+def _is_outbound(request: Request, binding: Binding) -> bool:
+    """Whether the phone may count on RFC 5626: keep-alives are answered on streams, and the first edge must take part."""
+    if "outbound" not in (tag.lower() for tag in request.values("supported")):
+        return False
+    if binding.path:
+        return ";ob" in binding.path[-1].lower()
+    return binding.transport != "udp"
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC), usegmt=True)

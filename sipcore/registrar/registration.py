@@ -1,0 +1,221 @@
+"""A REGISTER and the current bindings -> what changes (RFC 3261 §10.3 steps 2, 6 and 7).
+
+Everything is judged before anything is built: a REGISTER that is refused has changed nothing. Bindings that have expired
+and were not swept yet are left to the sweeper, which knows the right words for it, unless their phone is back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sipcore.contract.flow import Flow
+from sipcore.contract.location import Binding, BindingChanges
+from sipcore.errors import RegisterRefused
+from sipcore.syntax import Request
+
+from .contacts import Contact, contact_values, grant, is_star, read_contacts
+from .limits import MAX_PATH, MAX_USER_AGENT, Limits
+from .matching import find_binding, is_superseded, key_for
+from .push import PushReport
+
+__all__ = ["SUPPORTED", "apply_register", "push_keys_dropped", "push_report"]
+
+SUPPORTED = ("path", "outbound")
+"Option tags a phone may require of its registrar."
+
+
+def apply_register(
+    request: Request,
+    aor: str,
+    current: Sequence[Binding],
+    *,
+    limits: Limits,
+    epoch: float,
+    flow: Flow,
+    worker: str,
+    socket: str,
+    push_providers: Collection[str] = (),
+) -> BindingChanges:
+    """Return what the REGISTER does to the bindings of `aor`; whether its sender may, was decided before.
+
+    `flow` is where it came from and where the phone will be reached, `socket` the listener that took it, `push_providers`
+    those that are configured. Raises RegisterRefused, whose status and headers are the answer, and MalformedMessage.
+
+    A REGISTER that has been seen (same Call-ID, same CSeq, same contact) changes nothing and is no error: it is a
+    retransmission that came later than its transaction lived, or to another worker.
+    """
+    if request.has("require"):
+        _check_required(request)
+    values = contact_values(request)
+    if not values:
+        return BindingChanges(aor, tuple(current))
+    if is_star(values):
+        return _remove_all(request, aor, current, epoch)
+    contacts = read_contacts(request, values)
+    granted = grant(contacts, request.expires, limits, push_providers)
+    call_id, cseq = request.call_id, request.cseq_number
+    path = tuple(request.values("path")) if request.has("path") else ()
+    if len(path) > MAX_PATH:
+        raise RegisterRefused("too many Path values", 400)
+    user_agent = (request.header("user-agent") or "")[:MAX_USER_AGENT]
+
+    alone = len(contacts) == 1
+    after = {binding.key: binding for binding in current}
+    claimed: set[str] = set()
+    reasons: set[str] = set()
+    for contact, seconds in zip(contacts, granted, strict=True):
+        old = find_binding(contact, current, claimed, flow, to_remove=not seconds)
+        if old is not None and _is_repeated(old, contact, seconds, call_id, cseq, epoch):
+            claimed.add(old.key)
+            continue
+        if not seconds:
+            if old is not None:
+                after.pop(old.key, None)
+                reasons.add("unregister")
+            continue
+        key = key_for(contact, old, after, claimed)
+        if old is not None and old.key != key and after.get(old.key) is old:
+            del after[old.key]
+            reasons.add("replaced")
+        claimed.add(key)
+        after[key] = Binding(
+            aor,
+            key,
+            contact.contact,
+            epoch + seconds,
+            call_id,
+            cseq,
+            contact.q,
+            contact.instance_id,
+            contact.reg_id,
+            path,
+            flow.transport,
+            flow.host,
+            flow.port,
+            flow.connection,
+            worker,
+            socket,
+            user_agent,
+            contact.methods,
+            old.registered_at if old is not None and old.expires_at > epoch else epoch,
+            epoch,
+            contact.push,
+        )
+        if len(after) > 1:
+            for binding in current:
+                if (
+                    binding.key not in claimed
+                    and binding.key in after
+                    and is_superseded(binding, contact, flow, call_id, cseq, alone=alone)
+                ):
+                    del after[binding.key]
+                    reasons.add("replaced")
+    if len(after) > limits.max_bindings and _evict(after, claimed, limits.max_bindings, epoch):
+        reasons.add("evicted")
+    return _changes(aor, current, after, reasons)
+
+
+def push_report(request: Request, bindings: Sequence[Binding] = ()) -> list[PushReport]:
+    """Return the push tokens that a REGISTER carried, raw, for LEARN_PUSH_DEVICE.
+
+    `bindings` are those of the answer; they give the keys, which differ from the contact's own only when a phone registers
+    two contacts. Ask only for a REGISTER that was authenticated and accepted.
+    """
+    values = contact_values(request)
+    if "pn-" not in "".join(values).lower():
+        return []
+    reports = []
+    for contact in read_contacts(request, values):
+        push = contact.push_request
+        if contact.push is None or push is None or _is_removal(contact, request):
+            continue
+        key = contact.key
+        for binding in bindings:
+            if binding.push == contact.push and binding.contact == contact.contact:
+                key = binding.key
+        reports.append(PushReport(key, push.provider, push.param, push.prid, contact.instance_id))
+    return reports
+
+
+def push_keys_dropped(request: Request, before: Sequence[Binding], changes: BindingChanges) -> tuple[str, ...]:
+    """Return the keys of phones that this REGISTER says shall not be woken any more, for FORGET_PUSH_DEVICE.
+
+    A phone that unregisters, that was replaced, or that registers again without the pn-* it had (RFC 8599 §4.1.4); also
+    one that unregisters when its binding has expired already.
+    """
+    with_push = {binding.key for binding in changes.bindings if binding.push is not None}
+    dropped = {binding.key for binding in before if binding.push is not None and binding.key not in with_push}
+    if changes.removed_reason == "evicted":
+        dropped -= {binding.key for binding in changes.removed}
+    values = contact_values(request)
+    if values and not is_star(values):
+        for contact in read_contacts(request, values):
+            if _is_removal(contact, request) and not contact.is_known_by_uri:
+                dropped.add(contact.key)
+    return tuple(sorted(dropped - with_push))
+
+
+def _is_removal(contact: Contact, request: Request) -> bool:
+    return (request.expires if contact.asked is None else contact.asked) == 0
+
+
+def _check_required(request: Request) -> None:
+    unknown = [tag for tag in request.values("require") if tag.lower() not in SUPPORTED]
+    if unknown:
+        # §10.3 step 2, §8.2.2.3
+        raise RegisterRefused("an extension is required that is not here", 420, [("Unsupported", ", ".join(unknown))])
+
+
+def _remove_all(request: Request, aor: str, current: Sequence[Binding], epoch: float) -> BindingChanges:
+    # §10.3 step 6: `*` stands alone and means removal, nothing else.
+    if request.expires != 0:
+        raise RegisterRefused("Contact: * without Expires: 0", 400)
+    for binding in current:
+        if binding.call_id == request.call_id and binding.cseq >= request.cseq_number and binding.expires_at > epoch:
+            raise RegisterRefused("an older REGISTER comes late", 500)
+    return BindingChanges(aor, (), removed=tuple(current))
+
+
+def _is_repeated(old: Binding, contact: Contact, seconds: int, call_id: str, cseq: int, epoch: float) -> bool:
+    """Whether this very contact was registered by this very REGISTER before; refuses one that was overtaken."""
+    if old.call_id != call_id or cseq > old.cseq or old.expires_at <= epoch:
+        return False
+    if cseq == old.cseq and seconds and contact.contact == old.contact:
+        return True
+    # §10.3 step 7: "the request fails" means all of it; 500 since no code says "overtaken".
+    raise RegisterRefused("an older REGISTER comes late", 500)
+
+
+def _evict(after: dict[str, Binding], claimed: Collection[str], room: int, epoch: float) -> bool:
+    """Make room by dropping whoever was silent longest; nobody whom this REGISTER names, and no expired ones count."""
+    living = [binding for binding in after.values() if binding.expires_at > epoch]
+    surplus = len(living) - room
+    if surplus <= 0:
+        return False
+    others = sorted((b for b in living if b.key not in claimed), key=lambda binding: binding.refreshed_at)
+    for binding in others[:surplus]:
+        del after[binding.key]
+    return True
+
+
+def _changes(
+    aor: str, current: Sequence[Binding], after: dict[str, Binding], reasons: Collection[str]
+) -> BindingChanges:
+    if not reasons and len(after) == len(current):
+        # The commonest by far: phones that refresh what they have.
+        bindings = tuple(after.values())
+        return BindingChanges(
+            aor, bindings, updated=tuple(b for b, old in zip(bindings, current, strict=True) if b is not old)
+        )
+    before = {binding.key: binding for binding in current}
+    inserted, updated = [], []
+    for key, binding in after.items():
+        old = before.get(key)
+        if old is None:
+            inserted.append(binding)
+        elif old is not binding:
+            updated.append(binding)
+    removed = [binding for key, binding in before.items() if key not in after] if reasons else ()
+    # One word for all: a mixture is very rare, and then the one is said that forgets least.
+    reason = next((word for word in ("evicted", "replaced", "unregister") if word in reasons), "unregister")
+    return BindingChanges(aor, tuple(after.values()), tuple(inserted), tuple(updated), tuple(removed), reason)
