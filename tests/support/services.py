@@ -1,14 +1,16 @@
-"""What end-to-end tests need from the machine: programs of others, and free ports."""
+"""What end-to-end tests need from the machine: programs of others, free ports, and patience."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import socket
+import time
+from collections.abc import Callable
 
 import pytest
 
-__all__ = ["free_port", "require_binary"]
+__all__ = ["free_port", "require_binary", "wait_until"]
 
 
 def require_binary(*names: str) -> str:
@@ -45,3 +47,11 @@ def free_port(*, udp: bool = False) -> int:
                     continue
                 return port
     raise OSError("no port is free for both UDP and TCP")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    """Return as soon as the condition holds; AssertionError, with what to say, when it does not in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.05)
