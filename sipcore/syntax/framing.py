@@ -19,15 +19,17 @@ _LEADING_LINE_ENDS = re.compile(rb"(?:\r\n)*")
 class StreamFramer:
     """Cuts a stream into messages, however it was split on the way.
 
-    A stream that breaks the rules once cannot be trusted again, for nobody knows where its next message begins: `feed`
-    raises MalformedMessage, and the connection is to be closed. Its header block must use CRLF throughout. A missing
+    A stream that breaks the rules once cannot be trusted again, for nobody knows where its next message begins: `error`
+    says why, and the connection is to be closed. Its header block must use CRLF throughout. A missing
     Content-Length counts as 0, for phones leave it out where there is no body.
     """
 
-    __slots__ = ("_buffer", "_max_size", "_needed", "_searched")
+    __slots__ = ("_buffer", "_max_size", "_needed", "_searched", "error")
 
     def __init__(self, max_size: int = 65_536) -> None:
         self._buffer = bytearray()
+        self.error: MalformedMessage | None = None
+        "Why the stream is not read any further."
         self._max_size = max_size
         self._needed = 0
         "Size of the message at the front of the buffer, once its header block has been seen."
@@ -40,10 +42,26 @@ class StreamFramer:
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take octets, return the messages they complete, in order; a ping is returned as `PING`."""
-        buffer = self._buffer
-        buffer += data
+        """Take octets, return the messages they complete, in order; a ping is returned as `PING`.
+
+        Raise MalformedMessage when the stream is broken and there is no message in front of the break to be returned.
+        Otherwise only `error` is set, and the next call raises it.
+        """
         messages: list[bytes] = []
+        try:
+            if self.error is not None:
+                raise self.error
+            self._buffer += data
+            self._cut(messages)
+        except MalformedMessage as error:
+            self.error = error
+            self._buffer.clear()
+            if not messages:
+                raise
+        return messages
+
+    def _cut(self, messages: list[bytes]) -> None:
+        buffer = self._buffer
         while buffer:
             if not self._needed and not self._find_end(messages):
                 break
@@ -53,7 +71,6 @@ class StreamFramer:
             messages.append(bytes(buffer[:needed]))
             del buffer[:needed]
             self._needed = 0
-        return messages
 
     def _find_end(self, messages: list[bytes]) -> bool:
         """Look for the end of the first message. False: more octets are needed to tell."""

@@ -84,6 +84,15 @@ def test_a_stream_that_cannot_be_trusted_further_is_refused(_case, stream):
     assert caught.value.status_hint == 0
 
 
+def test_messages_in_front_of_a_break_are_not_lost():
+    framer = StreamFramer()
+
+    assert framer.feed(INVITE + b"x\n\r\n\r\n") == [INVITE]
+    assert framer.error is not None
+    with pytest.raises(MalformedMessage):
+        framer.feed(RESPONSE)
+
+
 @given(st.binary(max_size=200))
 def test_noise_is_refused_or_waited_for(noise):
     framer = StreamFramer()
