@@ -20,6 +20,7 @@ from .udp import UdpSocket
 __all__ = ["TransportSettings", "Transports"]
 
 DEFAULT_PORT = 5060
+MAX_NAME = 255  # octets, RFC 1035 §2.3.4; what is longer is refused by the resolver, and not remembered
 BACKLOG = 512
 SAME_PORT_ATTEMPTS = 16  # for port 0, in tests: a port free for TCP may be taken for UDP
 
@@ -107,6 +108,8 @@ class Transports:
 
     def send(self, data: bytes, flow: Flow, transaction: Any = None) -> None:
         """Send one message. Never waits and never raises; `on_error` is told later."""
+        if self._is_closed:
+            return
         host = flow.host
         is_address = self._numeric.get(host)
         if is_address is None:
@@ -155,6 +158,8 @@ class Transports:
             self._udp.close()
 
     def _learn(self, host: str) -> bool:
+        if len(host) > MAX_NAME:
+            return False
         if len(self._numeric) >= self._limits.known_peers:
             self._numeric.clear()
         numeric = self._numeric[host] = is_numeric(host)
@@ -169,7 +174,7 @@ class Transports:
         def answer(address: str | None, problem: OSError | None) -> None:
             if address is None:
                 self._fail_later(transaction, problem or OSError("no address"))
-            elif not self._is_closed:
+            else:
                 self.send(data, flow._replace(host=address), transaction)
 
         self._resolver.resolve(flow.host, answer)
