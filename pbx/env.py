@@ -76,7 +76,7 @@ def flag(name: str, *, default: bool = False) -> bool:
 def number(name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
     """A whole number within bounds."""
     value = word(name)
-    if re.fullmatch(r"\d{1,10}", value) and least <= int(value) <= most:
+    if re.fullmatch(r"[0-9]{1,10}", value) and least <= int(value) <= most:
         return int(value)
     if value:
         MISTAKES.append(f"{name} is {value!r}; allowed are whole numbers from {least} to {most}.")

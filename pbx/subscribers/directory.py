@@ -25,7 +25,7 @@ from sipcore.contract.records import to_json
 
 from .models import PickupGroup, Subscriber
 
-__all__ = ["group_record", "publish", "publish_all", "reconcile", "subscriber_records"]
+__all__ = ["group_record", "publish", "publish_all", "reconcile", "subscriber_record"]
 
 log = logging.getLogger(__name__)
 
@@ -74,24 +74,20 @@ def reconcile() -> int:
     return len(aors) + len(groups)
 
 
-def subscriber_records(aors: Iterable[str]) -> Iterator[tuple[Subscriber, SubscriberRecord]]:
-    """The rows of those AoRs that exist, each with what workers are told of it."""
-    for row in _rows(aors):
-        yield (
-            row,
-            SubscriberRecord(
-                aor=row.aor,
-                username=row.username,
-                realm=row.realm,
-                ha1={"MD5": row.ha1_md5, "SHA-256": row.ha1_sha256},
-                display_name=row.display_name,
-                enabled=row.enabled,
-                pickup_groups=tuple(map(str, row.group_ids)),
-                may_pick=tuple(map(str, row.may_pick_ids)),
-                push_devices=row.usable_devices,
-                revision=row.revision,
-            ),
-        )
+def subscriber_record(row: Subscriber) -> SubscriberRecord:
+    """What workers are told of a subscriber; the row is one of `_rows`, which adds what other tables know of it."""
+    return SubscriberRecord(
+        aor=row.aor,
+        username=row.username,
+        realm=row.realm,
+        ha1={"MD5": row.ha1_md5, "SHA-256": row.ha1_sha256},
+        display_name=row.display_name,
+        enabled=row.enabled,
+        pickup_groups=tuple(map(str, row.group_ids)),
+        may_pick=tuple(map(str, row.may_pick_ids)),
+        push_devices=row.usable_devices,
+        revision=row.revision,
+    )
 
 
 def group_record(group: PickupGroup) -> PickupGroupRecord:
@@ -111,10 +107,9 @@ def _publish_batched(aors: Iterable[str], groups: Iterable[int], *, announce: bo
 def _publish(aors: Collection[str], groups: Collection[int], *, announce: bool) -> None:
     with _one_at_a_time():
         pipe = store().pipeline()
-        subscribers = []
-        for row, record in subscriber_records(aors):
-            subscribers.append(row)
-            pipe.set(keys.directory_subscriber(record.aor), to_json(record))
+        subscribers = list(_rows(aors))
+        for row in subscribers:
+            pipe.set(keys.directory_subscriber(row.aor), to_json(subscriber_record(row)))
         group_rows = list(PickupGroup.objects.filter(pk__in=groups))
         for group in group_rows:
             pipe.set(keys.directory_group(str(group.pk)), to_json(group_record(group)))

@@ -68,7 +68,7 @@ class HttpProvider(PushProvider):
         started = time.monotonic()
         try:
             async with self._client.stream("POST", self._url, content=body, headers=headers) as response:
-                text = b"" if response.is_success else await _beginning(response)
+                text = await _beginning(response)  # read even when not needed: the connection is used again
         except httpx2.TimeoutException:
             return PushResult(reason="timeout", ms=_ms_since(started))
         except httpx2.HTTPError as error:

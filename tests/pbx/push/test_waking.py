@@ -1,0 +1,342 @@
+"""A wake-up from the job to the receiver's socket, and what is told and kept of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+from django.db import connection
+
+from pbx.push import actions, ledger, tasks
+from pbx.push.models import PushAttempt, PushDevice
+from pbx.subscribers import actions as subscribers
+from sipcore.contract import keys
+from sipcore.contract.directory import SubscriberRecord
+from sipcore.contract.events import CATALOGUE
+from sipcore.contract.records import from_json
+from tests.support.push_server import Answer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TOKEN = "token-one-0123456789"
+
+
+@pytest.fixture
+def bob(new_subscriber):
+    return new_subscriber("101")
+
+
+@pytest.fixture
+def mobile(bob):
+    return learn(bob)
+
+
+def learn(subscriber, token: str = TOKEN, key: str = "k1", **fields) -> PushDevice:
+    about = {"provider": "http", "param": "app", "instance_id": f"<{key}>"}
+    return actions.learn_device(subscriber, key=key, token=token, **{**about, **fields})[0]
+
+
+def call_bob(uid: str = "call-1", seconds: float = 20.0, **fields) -> None:
+    """The job, as a worker hands it over."""
+    words = {"aor": "101@pbx.test", "call_id": f"{uid}@host", "caller": "100@pbx.test", "caller_name": "Alice"}
+    tasks.send_wakeup(call_uid=uid, deadline=time.time() + seconds, **words, **fields)
+
+
+def told(events) -> list[tuple]:
+    """The push events, each as its name and what matters of it."""
+    matters = ("device", "status", "provider_reason", "reason", "why")
+    return [
+        (event.name, *(event.attributes[name] for name in matters if name in event.attributes))
+        for event in events()
+        if event.name.startswith("E_PUSH")
+    ]
+
+
+def test_a_sleeping_phone_is_pushed_and_the_call_is_told(push_server, mobile, put_call, events):
+    put_call()
+
+    call_bob()
+
+    (push,) = push_server.received
+    assert push_server.is_signed(push)
+    assert (push.body["token"], push.body["call_id"], push.body["device"]) == (TOKEN, "call-1@host", "k1")
+    assert told(events) == [("E_PUSH_SENT", "k1", 200)]
+    assert events()[0].call_uid == "call-1"
+    mobile.refresh_from_db()
+    assert (mobile.state, mobile.last_error) == ("works", "")
+    assert mobile.last_push_at is not None
+
+
+def test_events_are_those_of_the_catalogue(push_server, mobile, put_call, events):
+    put_call()
+    push_server.answers(Answer(410, b'{"reason":"Unregistered"}'))
+
+    call_bob()
+
+    for event in events():
+        assert {name: type(value) for name, value in event.attributes.items()} == CATALOGUE[event.name].attributes
+
+
+def test_the_token_is_in_no_event_and_in_no_log(push_server, mobile, put_call, events, caplog):
+    put_call()
+    push_server.answers(Answer(410, TOKEN.encode()))
+
+    with caplog.at_level(logging.DEBUG):
+        call_bob()
+
+    assert len(events()) == 2
+    assert TOKEN not in repr(events())
+    assert TOKEN not in caplog.text
+
+
+def test_all_phones_of_a_subscriber_are_pushed_at_once(push_server, bob, put_call):
+    for number in range(3):
+        learn(bob, f"{TOKEN}{number}", key=f"k{number}")
+    push_server.always(Answer(delay=0.4))
+    put_call()
+
+    started = time.monotonic()
+    call_bob()
+
+    assert len(push_server.received) == 3
+    assert time.monotonic() - started < 1.0
+
+
+def test_a_phone_that_rings_already_is_not_pushed(push_server, mobile, put_call, events):
+    put_call()
+
+    call_bob(skip=["k1"])
+
+    assert push_server.received == []
+    assert told(events) == [("E_PUSH_SUPPRESSED", "k1", "ringing")]
+
+
+@pytest.mark.acceptance("H46")
+@pytest.mark.parametrize(("_case", "state"), [("cancelled", None), ("answered", "answered"), ("ended", "ended")])
+def test_no_push_goes_out_for_a_call_that_does_not_wait(_case, state, push_server, mobile, put_call, events):
+    if state is not None:
+        put_call(state=state)
+
+    call_bob()
+
+    assert push_server.received == []
+    assert told(events) == [("E_PUSH_SUPPRESSED", "k1", "call-over")]
+
+
+def test_a_caller_who_hangs_up_between_two_tries_stops_the_second(push_server, mobile, put_call, store, events):
+    put_call()
+    push_server.always(Answer(503, b"", delay=0.1))
+    job = threading.Thread(target=lambda: (call_bob(), connection.close()))
+    job.start()
+    push_server.wait(1)
+    store.hdel(keys.CALLS, "call-1")
+    job.join(5)
+
+    assert len(push_server.received) == 1
+    assert told(events) == [("E_PUSH_FAILED", "k1", 503, "")]
+
+
+def test_a_job_that_comes_too_late_does_nothing(push_server, mobile, put_call, events):
+    put_call()
+
+    call_bob(seconds=-0.1)
+
+    assert (push_server.received, told(events)) == ([], [])
+
+
+def test_a_job_that_is_delivered_twice_pushes_once(push_server, mobile, put_call, events):
+    put_call()
+
+    call_bob()
+    call_bob()
+
+    assert len(push_server.received) == 1
+    assert told(events)[1] == ("E_PUSH_SUPPRESSED", "k1", "already-sent")
+
+
+def test_a_job_that_runs_twice_at_the_same_time_pushes_once(push_server, mobile, put_call):
+    put_call()
+    jobs = [threading.Thread(target=lambda: (call_bob(), connection.close())) for _ in range(4)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(10)
+
+    assert len(push_server.received) == 1
+
+
+@pytest.mark.acceptance("H35")
+def test_a_dead_token_is_given_up_and_workers_count_it_no_more(push_server, mobile, put_call, events, store):
+    put_call()
+    push_server.answers(Answer(410, b'{"reason":"Unregistered"}'))
+
+    call_bob()
+
+    assert told(events) == [
+        ("E_PUSH_FAILED", "k1", 410, "Unregistered"),
+        ("E_PUSH_TOKEN_INVALID", "k1", "Unregistered"),
+    ]
+    mobile.refresh_from_db()
+    assert (mobile.state, mobile.last_error) == ("refused", "Unregistered")
+    record = from_json(SubscriberRecord, store.get(keys.directory_subscriber("101@pbx.test")))
+    assert record.push_devices == 0
+
+
+def test_a_refused_device_is_not_pushed_again(push_server, mobile, put_call, events):
+    put_call()
+    push_server.answers(Answer(410))
+    call_bob()
+    put_call("call-2")
+
+    call_bob("call-2")
+
+    assert len(push_server.received) == 1
+    assert told(events)[-1] == ("E_PUSH_SUPPRESSED", "", "no-device")
+
+
+def test_a_token_that_was_rotated_meanwhile_is_not_blamed(push_server, mobile, bob, put_call):
+    put_call()
+    push_server.answers(Answer(410, delay=0.3))
+    job = threading.Thread(target=lambda: (call_bob(), connection.close()))
+    job.start()
+    push_server.wait(1)
+    learn(bob, "token-two-0123456789")
+    job.join(5)
+
+    mobile.refresh_from_db()
+    assert mobile.state == "unknown"
+
+
+@pytest.mark.acceptance("H78")
+def test_a_provider_in_trouble_is_tried_again_within_three_seconds(push_server, mobile, put_call, events):
+    put_call()
+    push_server.answers(Answer(503))
+
+    call_bob()
+
+    first, second = push_server.received
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert second.at - first.at < 3
+    assert told(events) == [("E_PUSH_SENT", "k1", 200)]
+    assert PushAttempt.objects.get().tries == 2
+
+
+def test_a_provider_that_is_not_configured_fails_for_good(push_server, bob, put_call, events):
+    learn(bob, provider="fcm")
+    put_call()
+
+    call_bob()
+
+    assert told(events) == [("E_PUSH_FAILED", "k1", 0, "provider fcm is not configured")]
+
+
+def test_a_token_of_a_lost_key_fails_and_says_so(push_server, mobile, put_call, events, settings):
+    put_call()
+    settings.SECRET_KEY = "n" * 50
+
+    call_bob()
+
+    assert told(events) == [("E_PUSH_FAILED", "k1", 0, "token was stored under another SECRET_KEY")]
+
+
+def test_a_suspended_subscriber_is_not_woken(push_server, mobile, bob, put_call, events):
+    subscribers.set_enabled(bob, False)
+    put_call()
+
+    call_bob()
+
+    assert push_server.received == []
+    assert told(events) == [("E_PUSH_SUPPRESSED", "", "no-device")]
+
+
+def test_a_second_call_joins_a_push_that_is_seconds_old(push_server, mobile, put_call, events):
+    put_call("call-1")
+    put_call("call-2")
+
+    call_bob("call-1")
+    call_bob("call-2")
+
+    assert len(push_server.received) == 1
+    assert told(events) == [("E_PUSH_SENT", "k1", 200), ("E_PUSH_SUPPRESSED", "k1", "coalesced")]
+
+
+@pytest.mark.acceptance("H76")
+def test_a_device_is_pushed_six_times_a_minute_at_most(push_server, mobile, put_call, events, monkeypatch):
+    monkeypatch.setattr(ledger, "JOIN_SECONDS", 0)
+    for number in range(8):
+        put_call(f"call-{number}")
+        call_bob(f"call-{number}")
+
+    assert len(push_server.received) == 6
+    assert [event[-1] for event in told(events)[6:]] == ["rate-limit", "rate-limit"]
+
+
+def test_calls_at_the_same_moment_share_the_limit(push_server, mobile, put_call, monkeypatch):
+    monkeypatch.setattr(ledger, "JOIN_SECONDS", 0)
+    monkeypatch.setattr(ledger, "PER_MINUTE", 2)
+    jobs = []
+    for number in range(5):
+        put_call(f"call-{number}")
+        jobs.append(threading.Thread(target=lambda uid=f"call-{number}": (call_bob(uid), connection.close())))
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(10)
+
+    assert len(push_server.received) == 2
+
+
+def test_a_push_that_was_not_sent_does_not_count(push_server, mobile, put_call):
+    call_bob()
+
+    assert not PushAttempt.objects.exists()
+
+
+def test_a_test_push_needs_no_call_and_knows_no_limit(push_server, mobile, events):
+    tasks.test_device(mobile.pk)
+    tasks.test_device(mobile.pk)
+
+    assert [push.body["type"] for push in push_server.received] == ["test", "test"]
+    assert told(events) == [("E_PUSH_SENT", "k1", 200)] * 2
+
+
+def test_the_register_that_follows_a_push_tells_how_long_it_took(push_server, mobile, put_call, events):
+    put_call()
+    call_bob()
+
+    tasks.learn_device(aor="101@pbx.test", key="k1", provider="http", param="app", prid=TOKEN, instance_id="<k1>")
+
+    woke = events()[-1]
+    assert (woke.name, woke.device) == ("E_PUSH_WOKE", "k1")
+    assert 0 <= woke.ms < 5000
+
+
+def test_a_phone_of_somebody_who_was_deleted_is_not_learnt(db):
+    tasks.learn_device(aor="999@pbx.test", key="k1", provider="http", prid=TOKEN)
+
+    assert not PushDevice.objects.exists()
+
+
+def test_a_phone_that_unregisters_is_not_pushed(push_server, mobile, put_call):
+    put_call()
+    tasks.forget_device(aor="101@pbx.test", key="k1")
+
+    call_bob()
+
+    assert push_server.received == []
+
+
+def test_old_pushes_are_forgotten_and_young_ones_are_not(mobile):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    now = timezone.now()
+    for number, days in enumerate((ledger.KEPT_DAYS + 1, ledger.KEPT_DAYS - 1)):
+        PushAttempt.objects.create(device=mobile, push_id=f"{number:032}", at=now - timedelta(days=days))
+
+    tasks.forget_attempts()
+
+    assert [str(attempt.push_id)[-1] for attempt in PushAttempt.objects.all()] == ["1"]

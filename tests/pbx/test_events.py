@@ -1,0 +1,60 @@
+"""Events of the web side reach the feed and the log, and nothing but what the catalogue declares."""
+
+from __future__ import annotations
+
+import pytest
+
+from pbx import store as stores
+from pbx.events import EVENTS_KEPT, raise_event
+from sipcore.contract import keys
+from sipcore.contract.events import E_PUSH_WOKE, Event
+from sipcore.contract.records import from_json
+
+
+def test_an_event_is_told_and_remembered(store):
+    listening = store.pubsub(ignore_subscribe_messages=True)
+    listening.subscribe(keys.EVENTS_FEED)
+    listening.get_message(timeout=1)
+
+    event = raise_event(E_PUSH_WOKE, aor="101@pbx.test", device="k1", ms=1800, call_uid="u1")
+
+    told = listening.get_message(timeout=1)["data"]
+    ((_, kept),) = store.xrange(keys.EVENTS_LOG)
+    assert from_json(Event, told) == event
+    assert kept["event"] == told
+    assert (event.ms, event.call_uid) == (1800, "u1")
+
+
+def test_ids_sort_by_time(store):
+    ids = [raise_event(E_PUSH_WOKE, aor="a", device="k", ms=number).id for number in range(20)]
+
+    assert len(set(ids)) == 20
+    assert [event_id.partition("-")[0] for event_id in ids] == sorted(event_id.partition("-")[0] for event_id in ids)
+
+
+@pytest.mark.parametrize("attributes", [{"aor": "a"}, {"aor": "a", "device": "k", "ms": 1, "token": "secret"}])
+def test_only_declared_attributes_can_be_told(attributes, store):
+    with pytest.raises(TypeError, match="E_PUSH_WOKE takes aor, device, ms"):
+        raise_event(E_PUSH_WOKE, **attributes)
+
+    assert store.xlen(keys.EVENTS_LOG) == 0
+
+
+def test_the_log_is_bounded(store, monkeypatch):
+    asked = []
+    monkeypatch.setattr("redis.client.Pipeline.xadd", lambda self, *_, **options: asked.append(options))
+
+    raise_event(E_PUSH_WOKE, aor="a", device="k", ms=1)
+
+    assert asked == [{"maxlen": EVENTS_KEPT, "approximate": True}]
+
+
+def test_without_redis_an_event_is_news_nobody_hears(settings, caplog):
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    stores.store.cache_clear()
+    try:
+        raise_event(E_PUSH_WOKE, aor="a", device="k", ms=1)
+    finally:
+        stores.store.cache_clear()
+
+    assert "E_PUSH_WOKE was not told to anybody" in caplog.text
