@@ -33,15 +33,15 @@ class Credentials:
     "MD5 or SHA-256 in that spelling; any other as it came. MD5 when none was named (RFC 2617 §3.2.1)."
     qop: str = ""
     "As it came, for it is part of what was hashed; empty for RFC 2069 clients."
-    nc: str = field(default="", repr=False)
-    "As it came; `count` is its value."
+    nc_text: str = field(default="", repr=False)
+    "As it came; `nc` is its value."
     cnonce: str = field(default="", repr=False)
 
     @property
-    def count(self) -> int:
+    def nc(self) -> int:
         """The nonce count; 0 without one, or when it is not hexadecimal."""
         try:
-            return int(self.nc, 16) if self.nc.isalnum() and len(self.nc) <= 8 else 0
+            return int(self.nc_text, 16) if self.nc_text.isalnum() and len(self.nc_text) <= 8 else 0
         except ValueError:
             return 0
 

@@ -76,6 +76,6 @@ def authenticate(
         # §3.3 of RFC 7616: stale says "the digest was right", so it may be said of any nonce, also of one made before
         # the secret was lost; the phone tries again without asking its user.
         return Decision("stale", "stale-nonce", username, credentials)
-    if not counts.accept(credentials.nonce, credentials.count if credentials.qop else 0):
+    if not counts.accept(credentials.nonce, credentials.nc if credentials.qop else 0):
         return Decision("stale", "nonce-reuse", username, credentials)
     return Decision("ok", "", username, credentials)

@@ -46,11 +46,11 @@ def verify(credentials: Credentials, method: str, ha1: Mapping[str, str], body: 
         middle = credentials.nonce
     else:
         kind = qop.lower()
-        if kind not in ("auth", "auth-int") or not credentials.nc or not credentials.cnonce:
+        if kind not in ("auth", "auth-int") or not credentials.nc_text or not credentials.cnonce:
             return False
         if kind == "auth-int":
             a2 = f"{a2}:{hash_(body).hexdigest()}"
-        middle = f"{credentials.nonce}:{credentials.nc}:{credentials.cnonce}:{qop}"
+        middle = f"{credentials.nonce}:{credentials.nc_text}:{credentials.cnonce}:{qop}"
     ha2 = hash_(a2.encode("utf-8", "surrogateescape")).hexdigest()
     expected = hash_(f"{known}:{middle}:{ha2}".encode("utf-8", "surrogateescape")).hexdigest()
     return compare_digest(expected.encode(), credentials.response.lower().encode("utf-8", "surrogateescape"))

@@ -39,7 +39,7 @@ class Contact:
     def __init__(self, address: Address, *, may_push: bool = True) -> None:
         uri = address.uri_text
         if uri[:4].lower() != "sip:" and uri[:5].lower() != "sips:":
-            raise RegisterRefused("a contact that is no SIP URI", 400)
+            raise RegisterRefused("Contact Is No SIP URI", 400)
         parameters = address.parameters
         self.sent = uri
         self.contact, self.push_request = split_push(uri)
@@ -86,7 +86,7 @@ def is_star(values: Sequence[str]) -> bool:
     if "*" not in values:
         return False
     if len(values) > 1:
-        raise RegisterRefused("Contact: * with other contacts", 400)
+        raise RegisterRefused("Contact: * With Other Contacts", 400)
     return True
 
 
@@ -107,9 +107,9 @@ def grant(contacts: Sequence[Contact], asked: int | None, limits: Limits, push_p
         kept = sum(seconds > 0 for seconds in granted)
         if kept > 1 and any(contact.reg_id and seconds for contact, seconds in zip(contacts, granted, strict=True)):
             # RFC 5626 §6: one flow cannot be two.
-            raise RegisterRefused("reg-id with several contacts", 400)
+            raise RegisterRefused("reg-id With Several Contacts", 400)
         if kept > limits.max_bindings:
-            raise RegisterRefused("too many contacts", 503)
+            raise RegisterRefused("Too Many Contacts", 503)
     return granted
 
 
@@ -127,7 +127,7 @@ def _granted(contact: Contact, asked: int | None, limits: Limits, push_providers
         and push.provider not in KNOWN_PROVIDERS
         and push.provider not in push_providers
     ):
-        raise RegisterRefused("push notification service not supported", 555)
+        raise RegisterRefused("Push Notification Service Not Supported", 555)
     # §10.3 step 7: the parameter, else the header, else our default.
     seconds = contact.asked
     if seconds is None:
@@ -139,7 +139,7 @@ def _granted(contact: Contact, asked: int | None, limits: Limits, push_providers
             minimum = max(minimum, limits.push_min_expires)
     # §10.3 step 7 allows the refusal only for less than an hour, whatever the minimum.
     if 0 < seconds < minimum and seconds < 3600:
-        raise RegisterRefused("interval too brief", 423, [("Min-Expires", str(minimum))])
+        raise RegisterRefused("Interval Too Brief", 423, [("Min-Expires", str(minimum))])
     return min(seconds, maximum)
 
 
@@ -164,7 +164,7 @@ def _instance_id(value: str | None) -> str:
     if not value:
         return ""
     if len(value) > MAX_INSTANCE_ID:
-        raise RegisterRefused("the instance id is too long", 400)
+        raise RegisterRefused("Instance Id Too Long", 400)
     value = value.strip("<>")
     return value.lower() if value[:9].lower() == "urn:uuid:" else value
 

@@ -56,7 +56,7 @@ def apply_register(
     call_id, cseq = request.call_id, request.cseq_number
     path = tuple(request.values("path")) if request.has("path") else ()
     if len(path) > MAX_PATH:
-        raise RegisterRefused("too many Path values", 400)
+        raise RegisterRefused("Too Many Path Values", 400)
     user_agent = (request.header("user-agent") or "")[:MAX_USER_AGENT]
 
     alone = len(contacts) == 1
@@ -163,16 +163,16 @@ def _check_required(request: Request) -> None:
     unknown = [tag for tag in request.values("require") if tag.lower() not in SUPPORTED]
     if unknown:
         # §10.3 step 2, §8.2.2.3
-        raise RegisterRefused("an extension is required that is not here", 420, [("Unsupported", ", ".join(unknown))])
+        raise RegisterRefused("Bad Extension", 420, [("Unsupported", ", ".join(unknown))])
 
 
 def _remove_all(request: Request, aor: str, current: Sequence[Binding], epoch: float) -> BindingChanges:
     # §10.3 step 6: `*` stands alone and means removal, nothing else.
     if request.expires != 0:
-        raise RegisterRefused("Contact: * without Expires: 0", 400)
+        raise RegisterRefused("Contact: * Without Expires: 0", 400)
     for binding in current:
         if binding.call_id == request.call_id and binding.cseq >= request.cseq_number and binding.expires_at > epoch:
-            raise RegisterRefused("an older REGISTER comes late", 500)
+            raise RegisterRefused("REGISTER Out Of Order", 500)
     return BindingChanges(aor, (), removed=tuple(current))
 
 
@@ -183,7 +183,7 @@ def _is_repeated(old: Binding, contact: Contact, seconds: int, call_id: str, cse
     if cseq == old.cseq and seconds and contact.contact == old.contact:
         return True
     # §10.3 step 7: "the request fails" means all of it; 500 since no code says "overtaken".
-    raise RegisterRefused("an older REGISTER comes late", 500)
+    raise RegisterRefused("REGISTER Out Of Order", 500)
 
 
 def _evict(after: dict[str, Binding], claimed: Collection[str], room: int, epoch: float) -> bool:

@@ -22,7 +22,7 @@ def test_a_value_is_read_in_any_case_and_order():
     read = parse_credentials('DIGEST Response=ab,URI="sip:x",NONCE = "n" , realm="a \\"b\\", c",username="bob"')
 
     assert (read.username, read.realm, read.nonce, read.uri, read.response) == ("bob", 'a "b", c', "n", "sip:x", "ab")
-    assert (read.algorithm, read.qop, read.count) == ("MD5", "", 0)
+    assert (read.algorithm, read.qop, read.nc) == ("MD5", "", 0)
 
 
 def test_credentials_never_show_what_could_be_replayed():
@@ -51,7 +51,7 @@ def test_what_cannot_be_read_is_none(broken):
     ("nc", "count"), [("00000001", 1), ("ffffffff", 2**32 - 1), ("1", 1), ("-0000001", 0), ("100000000", 0), ("xyz", 0)]
 )
 def test_the_nonce_count_is_hexadecimal(nc, count):
-    assert parse_credentials(value().replace("0000000a", nc)).count == count
+    assert parse_credentials(value().replace("0000000a", nc)).nc == count
 
 
 @pytest.mark.parametrize(

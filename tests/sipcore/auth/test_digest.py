@@ -18,7 +18,7 @@ def credentials(**fields: str) -> Credentials:
         "response": "",
         "algorithm": "MD5",
         "qop": "auth",
-        "nc": "00000001",
+        "nc_text": "00000001",
         "cnonce": "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
     }
     return Credentials(**(given | fields))
@@ -56,7 +56,7 @@ RFC2617 = {
                 "realm": "testrealm@host.com",
                 "nonce": "dcd98b7102dd2f0e8b11d0f600bfb0c093",
                 "qop": "",
-                "nc": "",
+                "nc_text": "",
                 "cnonce": "",
                 "response": "1949323746fe6a43ef61f9606e7febea",
             },
@@ -88,11 +88,11 @@ def test_auth_int_covers_the_body():
     ("_case", "fields", "method"),
     [
         ("another method", {}, "POST"),
-        ("another count", {"nc": "00000002"}, "GET"),
+        ("another count", {"nc_text": "00000002"}, "GET"),
         ("another URI", {"uri": "/dir"}, "GET"),
         ("another nonce", {"nonce": "7ypf"}, "GET"),
         ("protection named otherwise", {"qop": "auth-conf"}, "GET"),
-        ("qop without a count", {"nc": ""}, "GET"),
+        ("qop without a count", {"nc_text": ""}, "GET"),
         ("qop without a client nonce", {"cnonce": ""}, "GET"),
         ("qop taken away", {"qop": ""}, "GET"),
         ("an algorithm we have no HA1 for", {"algorithm": "SHA-512-256"}, "GET"),
