@@ -1,0 +1,284 @@
+"""The location service on Redis: a copy in memory, written through.
+
+A hash for each AoR holds its bindings and `rev`, a token that is new with each write. A change is computed on the copy
+and applied by one script, if `rev` is still what the copy has; else another worker was first, the bindings are read
+again, and the change is computed anew. Only what changed is written.
+
+A copy is trusted until another worker says that it changed the AoR, or until what is said may have been missed: after a
+reconnect every copy is read again when it is next asked for. While Redis is away the copies are what there is.
+Without peers nobody else writes, and nothing is listened to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import count
+from math import ceil
+
+from ..contract.keys import BINDINGS_CHANGED, bindings
+from ..contract.location import Binding, BindingChanges
+from ..contract.records import from_json
+from ..errors import StoreUnavailable
+from .encoding import encode_binding
+from .held import HeldBindings
+from .inbox import Inbox
+from .lua import Script
+from .ordering import by_preference, unexpired
+from .pipe import Pipe
+
+__all__ = ["RedisLocation"]
+
+ATTEMPTS = 3  # at one update; more conflicts than that in a row means that something writes without end
+CACHE_SIZE = 100_000  # AoRs
+EXPIRY_GRACE = 30.0  # seconds that a hash outlives its last binding, for the sweeper to find and announce it
+
+log = logging.getLogger("sipcore.store")
+
+_REV = b"rev"
+
+_UPDATE = Script("""
+local rev = redis.call('HGET', KEYS[1], 'rev') or ''
+if rev ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then
+  redis.call('UNLINK', KEYS[1])
+else
+  local first = 7 + ARGV[6]
+  if first > 7 then redis.call('HDEL', KEYS[1], unpack(ARGV, 7, first - 1)) end
+  redis.call('HSET', KEYS[1], 'rev', ARGV[2], unpack(ARGV, first))
+  redis.call('EXPIREAT', KEYS[1], ARGV[3])
+end
+redis.call('PUBLISH', ARGV[4], ARGV[5])
+return 1
+""")
+
+
+class _Copy:
+    """The bindings of one AoR as they were read or written last."""
+
+    __slots__ = ("bindings", "generation", "rev")
+
+    def __init__(self, rev: str, bindings: tuple[Binding, ...], generation: int) -> None:
+        self.rev = rev
+        "Empty: there is no hash."
+        self.bindings = bindings
+        self.generation = generation
+        "That of the service when it was read; another one, or 0: not to be trusted."
+
+
+class _Turn:
+    """One at a time for an AoR, and whether somebody else changed it meanwhile."""
+
+    __slots__ = ("changed", "lock", "users")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
+        self.changed = False
+
+
+class RedisLocation:
+    """LocationService on Redis, for one worker."""
+
+    def __init__(
+        self,
+        pipe: Pipe,
+        inbox: Inbox,
+        worker: str,
+        epoch: Callable[[], float],
+        *,
+        has_peers: Callable[[], bool] = lambda: True,
+        cache_size: int = CACHE_SIZE,
+    ) -> None:
+        self._pipe = pipe
+        self._inbox = inbox
+        self._worker = worker
+        self._epoch = epoch
+        self._has_peers = has_peers
+        self._cache_size = cache_size
+        self._copies: OrderedDict[str, _Copy] = OrderedDict()
+        self._turns: dict[str, _Turn] = {}
+        self._held = HeldBindings(worker)
+        self._generation = 1
+        self._listening = False
+        # `rev` never repeats, not even after the hash was deleted or the worker restarted: a copy that is older than
+        # another worker's delete and re-registration must not pass for current.
+        self._life = secrets.token_hex(4)
+        self._writes = count(1)
+        pipe.on_connect.append(self.distrust)
+        pipe.on_lost.append(self.distrust)
+        inbox.on_lost.append(self.distrust)
+        self.peers_changed()
+
+    def peers_changed(self) -> None:
+        """Listen to what other workers change while there are any. Call it when that changes."""
+        if self._has_peers() is self._listening:
+            return
+        self._listening = not self._listening
+        if self._listening:
+            self._inbox.listen(BINDINGS_CHANGED, self._heard, self.distrust)
+        else:
+            self._inbox.ignore(BINDINGS_CHANGED)
+        self.distrust()
+
+    def distrust(self) -> None:
+        """Read every AoR again when it is next asked for: changes by others may have been missed."""
+        self._generation += 1
+        for turn in self._turns.values():
+            turn.changed = True
+
+    async def lookup(self, aor: str, *, fresh: bool = False) -> tuple[Binding, ...]:
+        copy = self._copies.get(aor)
+        if copy is not None:
+            self._copies.move_to_end(aor)
+            trusted = copy.generation == self._generation and not (fresh and self._has_peers())
+            if trusted or not self._pipe.connected:
+                return unexpired(copy.bindings, self._epoch())
+        turn = self._turn(aor)
+        try:
+            async with turn.lock:
+                copy = self._copies.get(aor)
+                # Whoever had the turn before may have read it, but then before this question if it must be fresh.
+                if fresh or copy is None or copy.generation != self._generation:
+                    copy = await self._load(aor, turn)
+        except StoreUnavailable:
+            if copy is None:
+                raise
+        finally:
+            self._leave(aor, turn)
+        return unexpired(copy.bindings, self._epoch())
+
+    async def update(self, aor: str, change: Callable[[tuple[Binding, ...]], BindingChanges]) -> BindingChanges:
+        turn = self._turn(aor)
+        try:
+            async with turn.lock:
+                return await self._update(aor, turn, change)
+        finally:
+            self._leave(aor, turn)
+
+    def expired(self, epoch: float) -> Iterable[str]:
+        return self._held.expired(epoch)
+
+    def held_over(self, connection: str) -> Iterable[str]:
+        return self._held.over(connection)
+
+    @property
+    def held(self) -> int:
+        """How many AoRs have a binding that this worker holds."""
+        return len(self._held)
+
+    async def _update(
+        self, aor: str, turn: _Turn, change: Callable[[tuple[Binding, ...]], BindingChanges]
+    ) -> BindingChanges:
+        copy = self._copies.get(aor)
+        if copy is None or copy.generation != self._generation:
+            try:
+                copy = await self._load(aor, turn)
+            except StoreUnavailable:
+                if copy is not None and (changes := change(copy.bindings)).is_empty:
+                    return changes  # only asked, and memory can tell
+                raise
+        for _ in range(ATTEMPTS):
+            changes = change(copy.bindings)
+            if changes.is_empty:
+                return changes
+            if await self._write(aor, turn, copy, changes):
+                return changes
+            copy = await self._load(aor, turn)
+        raise StoreUnavailable(f"{ATTEMPTS} conflicts in a row")
+
+    async def _write(self, aor: str, turn: _Turn, copy: _Copy, changes: BindingChanges) -> bool:
+        """Store the change and remember it; False when another worker was first."""
+        before = {binding.key: binding for binding in copy.bindings}
+        written: list[str | bytes] = []
+        for binding in changes.bindings:
+            if before.pop(binding.key, None) is not binding:
+                written += (binding.key, encode_binding(binding))
+        rev, life = "", 0
+        if changes.bindings:
+            rev = f"{self._life}{next(self._writes):x}"
+            life = ceil(max(binding.expires_at for binding in changes.bindings) + EXPIRY_GRACE)
+        turn.changed = False
+        generation = self._generation
+        try:
+            applied = await self._pipe.call(
+                _UPDATE,
+                (bindings(aor),),
+                copy.rev,
+                rev,
+                life,
+                BINDINGS_CHANGED,
+                f"{self._worker} {aor}",
+                len(before),
+                *before,
+                *written,
+            )
+        except BaseException:
+            copy.generation = 0  # it may have been written; what is remembered is no longer known to be true
+            raise
+        if not applied:
+            return False
+        self._remember(aor, _Copy(rev, by_preference(changes.bindings), 0 if turn.changed else generation))
+        return True
+
+    async def _load(self, aor: str, turn: _Turn) -> _Copy:
+        turn.changed = False
+        generation = self._generation
+        fields = await self._pipe.execute("HGETALL", bindings(aor))
+        rev, found = "", []
+        for key, value in zip(fields[::2], fields[1::2], strict=True):
+            if key == _REV:
+                rev = value.decode()
+                continue
+            try:
+                found.append(_interned(from_json(Binding, value)))
+            except (ValueError, TypeError):
+                log.exception("a binding of %s cannot be read and is left out", aor)
+        copy = _Copy(rev, by_preference(found), 0 if turn.changed else generation)
+        self._remember(aor, copy)
+        return copy
+
+    def _remember(self, aor: str, copy: _Copy) -> None:
+        self._copies[aor] = copy
+        self._copies.move_to_end(aor)
+        self._held.set(aor, copy.bindings)
+        if len(self._copies) > self._cache_size:
+            self._copies.popitem(last=False)
+
+    def _heard(self, message: bytes) -> None:
+        """Another worker changed an AoR: `<worker> <aor>`."""
+        worker, _, aor = message.decode("utf-8", "surrogateescape").partition(" ")
+        if worker == self._worker:
+            return
+        if (copy := self._copies.get(aor)) is not None:
+            copy.generation = 0
+        if (turn := self._turns.get(aor)) is not None:
+            turn.changed = True
+
+    def _turn(self, aor: str) -> _Turn:
+        turn = self._turns.get(aor)
+        if turn is None:
+            turn = self._turns[aor] = _Turn()
+        turn.users += 1
+        return turn
+
+    def _leave(self, aor: str, turn: _Turn) -> None:
+        turn.users -= 1
+        if not turn.users:
+            del self._turns[aor]
+
+
+def _interned(binding: Binding) -> Binding:
+    """Share the strings that thousands of bindings have in common."""
+    return replace(
+        binding,
+        transport=sys.intern(binding.transport),
+        worker=sys.intern(binding.worker),
+        socket=sys.intern(binding.socket),
+        user_agent=sys.intern(binding.user_agent),
+    )

@@ -1,0 +1,185 @@
+"""The ports in memory: the same behaviour as on Redis, without a server.
+
+A MemoryStore stands for the server. Several workers of one test share it, each with ports of its own, and
+`store.available = False` takes it away from all of them. What is said between workers arrives at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..contract.calls import CallRecord, CallState
+from ..contract.directory import PickupGroupRecord, SubscriberRecord
+from ..contract.events import CATALOGUE, Event
+from ..contract.location import Binding, BindingChanges
+from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
+from ..errors import DirectoryNotReady, StoreUnavailable
+from .held import HeldBindings
+from .ordering import by_preference, pickable, unexpired
+
+__all__ = ["MemoryCallBoard", "MemoryDirectory", "MemoryEventBus", "MemoryLocation", "MemoryStore"]
+
+Compile = Callable[[Iterable[ConditionRecord]], Callable[[Mapping[str, Any]], bool]]
+
+
+class MemoryStore:
+    """What the Redis server would hold."""
+
+    def __init__(self, epoch: Callable[[], float]) -> None:
+        self.epoch = epoch
+        self.available = True
+        self.ready = True
+        "Whether a complete directory has been published."
+        self.bindings: dict[str, tuple[Binding, ...]] = {}
+        self.subscribers: dict[str, SubscriberRecord] = {}
+        self.groups: dict[str, PickupGroupRecord] = {}
+        self.subscriptions: dict[str, SubscriptionRecord] = {}
+        self.buses: dict[str, MemoryEventBus] = {}
+        self.events: deque[Event] = deque(maxlen=10_000)
+        self.calls: dict[str, CallState] = {}
+        self.records: list[CallRecord] = []
+        self.claims: dict[str, tuple[str, float]] = {}
+
+    def check(self) -> None:
+        """Raise StoreUnavailable when the store is away."""
+        if not self.available:
+            raise StoreUnavailable("the memory store is away")
+
+
+class MemoryLocation:
+    """LocationService in memory."""
+
+    def __init__(self, store: MemoryStore, worker: str) -> None:
+        self._store = store
+        self._known: dict[str, tuple[Binding, ...]] = {}
+        self._held = HeldBindings(worker)
+
+    async def lookup(self, aor: str, *, fresh: bool = False) -> tuple[Binding, ...]:
+        return unexpired(self._read(aor), self._store.epoch())
+
+    async def update(self, aor: str, change: Callable[[tuple[Binding, ...]], BindingChanges]) -> BindingChanges:
+        changes = change(self._read(aor))
+        if changes.is_empty:
+            return changes
+        self._store.check()
+        bindings = self._known[aor] = by_preference(changes.bindings)
+        if bindings:
+            self._store.bindings[aor] = bindings
+        else:
+            self._store.bindings.pop(aor, None)
+        self._held.set(aor, bindings)
+        return changes
+
+    def expired(self, epoch: float) -> Iterable[str]:
+        return self._held.expired(epoch)
+
+    def held_over(self, connection: str) -> Iterable[str]:
+        return self._held.over(connection)
+
+    def _read(self, aor: str) -> tuple[Binding, ...]:
+        if self._store.available:
+            self._known[aor] = self._store.bindings.get(aor, ())
+        elif aor not in self._known:
+            self._store.check()
+        return self._known[aor]
+
+
+class MemoryDirectory:
+    """Directory in memory. Tests fill `store.subscribers` and `store.groups`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._known: dict[tuple[str, str], Any] = {}
+
+    async def subscriber(self, aor: str) -> SubscriberRecord | None:
+        return self._read("sub", aor, self._store.subscribers)
+
+    async def group(self, group_id: str) -> PickupGroupRecord | None:
+        return self._read("group", group_id, self._store.groups)
+
+    def _read(self, kind: str, name: str, records: Mapping[str, Any]) -> Any:
+        if not self._store.available:
+            if (kind, name) not in self._known:
+                self._store.check()
+            return self._known[kind, name]
+        record = records.get(name)
+        if record is None and not self._store.ready:
+            raise DirectoryNotReady("no complete directory has been published")
+        self._known[kind, name] = record
+        return record
+
+
+class MemoryEventBus:
+    """EventBus in memory. `deliver` takes a subscription id and an event, as EventRouting.deliver does."""
+
+    def __init__(
+        self, store: MemoryStore, worker: str, compile_conditions: Compile, deliver: Callable[[str, Event], object]
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._compile = compile_conditions
+        self.deliver = deliver
+        self.dropped = 0
+        store.buses[worker] = self
+
+    @property
+    def has_peers(self) -> bool:
+        return self._store.available and len(self._store.buses) > 1
+
+    def subscribe(self, record: SubscriptionRecord) -> None:
+        if self._store.available:
+            self._store.subscriptions[record.id] = record
+
+    async def subscribed(self) -> None:
+        return None
+
+    def unsubscribe(self, record: SubscriptionRecord) -> None:
+        self._store.subscriptions.pop(record.id, None)
+
+    def publish(self, event: Event) -> None:
+        if not self._store.available:
+            self.dropped += 1
+            return
+        self._store.events.append(event)
+        for record in list(self._store.subscriptions.values()):
+            if record.owner == self._worker or event.name not in record.events or event.name not in CATALOGUE:
+                continue
+            if record.expires_at > self._store.epoch() and self._compile(record.conditions)(event.attributes):
+                owner = self._store.buses.get(record.owner)
+                if owner is None:
+                    del self._store.subscriptions[record.id]
+                else:
+                    owner.deliver(record.id, event)
+
+
+class MemoryCallBoard:
+    """CallBoard in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def put(self, call: CallState) -> None:
+        self._store.calls[call.uid] = call
+
+    def remove(self, uid: str) -> None:
+        self._store.calls.pop(uid, None)
+
+    def record(self, call: CallRecord) -> None:
+        self._store.records.append(call)
+
+    async def ringing(self, groups: Sequence[str], aor: str = "") -> list[CallState]:
+        return pickable(self._store.calls.values(), groups, aor)
+
+    async def claim(self, call_uid: str, token: str, seconds: float) -> bool:
+        epoch = self._store.epoch()
+        _, until = self._store.claims.get(call_uid, ("", 0.0))
+        if until > epoch:
+            return False
+        self._store.claims[call_uid] = (token, epoch + seconds)
+        return True
+
+    async def release(self, call_uid: str, token: str) -> None:
+        if self._store.claims.get(call_uid, ("", 0.0))[0] == token:
+            del self._store.claims[call_uid]
