@@ -1,0 +1,184 @@
+"""The configuration of a worker: one object, read from the environment once, refused whole when anything in it is wrong."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from . import config_values as values
+
+if TYPE_CHECKING:
+    from .script.settings import ScriptSettings
+
+__all__ = ["WorkerConfig", "broker_beside", "default_route_address"]
+
+MOST_WORKERS = 64
+SHIPPED_ROUTES = Path(__file__).parent / "routes" / "pbx.py"
+HOLDS = ("auto", "always", "push")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOCALHOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerConfig:
+    """All that a worker is told from outside."""
+
+    worker_id: str
+    "PBX_WORKER_ID: names this worker in Via branches, bindings and heartbeats; generated, so new at each start."
+    sip_host: str
+    "PBX_SIP: where UDP and TCP are listened on; an address, without brackets."
+    sip_port: int
+    "PBX_SIP: the port of both."
+    advertised: Mapping[str, tuple[str, int]]
+    "PBX_ADVERTISE: host and port for Via and Record-Route by transport; found out where a wildcard is listened on."
+    listening: frozenset[tuple[str, int]]
+    "Addresses that mean this host besides the advertised one."
+    domains: tuple[str, ...]
+    "PBX_DOMAINS: SIP domains served; the first one is the realm, and all count as the first."
+    routes: Path
+    "PBX_ROUTES: the routing script."
+    redis_url: str = field(repr=False)
+    "REDIS_URL: redis, rediss or unix; may hold a password."
+    broker_url: str = field(repr=False)
+    "PBX_BROKER_URL: Celery's broker; the next database of the same server where not given."
+    sip_workers: int = 1
+    "PBX_SIP_WORKERS: processes behind the same port."
+    wake_seconds: float = 20.0
+    "PBX_WAKE_SECONDS: how long a call waits for phones to register."
+    ring_seconds: float = 60.0
+    "PBX_RING_SECONDS: how long a phone may ring."
+    hold: str = "auto"
+    "PBX_HOLD: when a call waits for phones that are not there yet: auto, always or push."
+    pickup_codes: tuple[str, ...] = ("33", "*8")
+    "PBX_PICKUP_CODE: dialled for group pickup."
+    pickup_directed: str = "**"
+    "PBX_PICKUP_DIRECTED: dialled in front of an extension for directed pickup; empty when off."
+    global_decline: bool = False
+    "PBX_GLOBAL_DECLINE: whether 603 of one phone stops the others, as the RFC has it."
+    trusted_sources: tuple[str, ...] = ()
+    "PBX_TRUSTED_SOURCES: networks whose requests are not challenged."
+    push_providers: tuple[str, ...] = ()
+    "PBX_PUSH_PROVIDERS: announced to phones (RFC 8599); those that are set up where not given."
+    log_level: int = logging.INFO
+    "PBX_LOG_LEVEL: debug, info, warning or error."
+
+    @property
+    def realm(self) -> str:
+        """The digest realm: the first domain."""
+        return self.domains[0]
+
+    @property
+    def share_port(self) -> bool:
+        """Whether other workers listen on the same port."""
+        return self.sip_workers > 1
+
+    def script_settings(self) -> ScriptSettings:
+        """What the routing script may know of this."""
+        from .script.settings import ScriptSettings  # only a worker has a script to tell
+
+        return ScriptSettings(
+            domains=self.domains,
+            wake_seconds=self.wake_seconds,
+            ring_seconds=self.ring_seconds,
+            hold=self.hold,
+            pickup_codes=self.pickup_codes,
+            pickup_directed=self.pickup_directed,
+            trusted_sources=self.trusted_sources,
+        )
+
+    @classmethod
+    def from_environment(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        own_address: Callable[[int], str] | None = None,
+        own_name: Callable[[], str] = socket.gethostname,
+    ) -> WorkerConfig:
+        """Read the variables of spec and `.env.example`; empty ones count as unset.
+
+        Raise ConfigurationError with one sentence for each variable that is wrong, all of them together. `own_address`
+        and `own_name` ask the host; tests answer for it.
+        """
+        read = values.Reader(environ)
+        host, port = read("PBX_SIP", values.read_listener, "0.0.0.0:5060")
+        advertised = read("PBX_ADVERTISE", values.read_host_port, "") or (
+            (own_address or default_route_address)(socket.AF_INET6 if ":" in host else socket.AF_INET)
+            if host in values.WILDCARDS
+            else host,
+            None,
+        )
+        address = (values.in_brackets(advertised[0]), advertised[1] or port)
+        reached_at = (LOCALHOST, "::1") if host in values.WILDCARDS else (host,)
+        listening = frozenset((values.in_brackets(name), port) for name in reached_at)
+        given = read("PBX_DOMAINS", values.read_domains, "")
+        found = (address[0], own_name().lower(), "localhost", *sorted(name for name, _ in listening))
+        redis_url = read.secret("REDIS_URL", values.read_redis_url)
+        workers = read("PBX_SIP_WORKERS", values.whole(1, MOST_WORKERS), "1")
+        codes = read("PBX_PICKUP_CODE", values.read_codes, "33,*8")
+        directed = read("PBX_PICKUP_DIRECTED", values.read_prefix, "**")
+        if directed and directed in codes:
+            read.refuse("PBX_PICKUP_DIRECTED", directed, "something that is not a code of PBX_PICKUP_CODE as well")
+        configured = ("http",) if environ.get("PBX_PUSH_HTTP_URL", "").strip() else ()
+        broker_url = read.secret("PBX_BROKER_URL", values.read_broker_url, required=False)
+        config = cls(
+            worker_id=read("PBX_WORKER_ID", values.read_worker_id, f"w{secrets.token_hex(4)}"),
+            sip_host=host,
+            sip_port=port,
+            advertised=MappingProxyType(dict.fromkeys(("udp", "tcp"), address)),
+            listening=listening,
+            domains=tuple(dict.fromkeys((*given, *(name for name in found if values.is_domain(name))))),
+            routes=read("PBX_ROUTES", values.read_file, "") or SHIPPED_ROUTES,
+            redis_url=redis_url,
+            broker_url=broker_url or (broker_beside(redis_url) if redis_url else ""),
+            sip_workers=workers,
+            wake_seconds=read("PBX_WAKE_SECONDS", values.seconds(0, 600), "20"),
+            ring_seconds=read("PBX_RING_SECONDS", values.seconds(1, 3600), "60"),
+            hold=read("PBX_HOLD", values.one_of(HOLDS), "auto"),
+            pickup_codes=codes,
+            pickup_directed=directed,
+            global_decline=read("PBX_GLOBAL_DECLINE", values.read_flag, "off"),
+            trusted_sources=read("PBX_TRUSTED_SOURCES", values.read_networks, ""),
+            push_providers=read("PBX_PUSH_PROVIDERS", values.read_providers, "") or configured,
+            log_level=logging.getLevelNamesMapping()[read("PBX_LOG_LEVEL", values.one_of(LOG_LEVELS), "info").upper()],
+        )
+        read.raise_refusals()
+        return config
+
+
+def default_route_address(family: int) -> str:
+    """The address this host would use towards the rest of the world, its loopback one when it has no way there."""
+    for kind, far in ((socket.AF_INET6, "2001:db8::1"), (socket.AF_INET, "192.0.2.1")):
+        # Connecting a datagram socket sends nothing, it only asks for the route. The far ends: RFC 3849, RFC 5737.
+        if kind == family or kind == socket.AF_INET:
+            with suppress(OSError), socket.socket(kind, socket.SOCK_DGRAM) as probe:
+                probe.connect((far, 9))
+                return str(probe.getsockname()[0])
+    return LOCALHOST
+
+
+def broker_beside(redis_url: str) -> str:
+    """Celery's broker: the same server, the next database, so that its keys and ours never meet.
+
+    kombu spells a unix socket `redis+socket:///path?virtual_host=1` where redis-py has `unix:///path?db=1`. Other options
+    are kept: kombu insists on `ssl_cert_reqs` with rediss.
+    """
+    parts = urlsplit(redis_url)
+    query = dict(parse_qsl(parts.query))
+    if parts.scheme == "unix":
+        login = f":{parts.password}@" if parts.password else ""
+        return f"redis+socket://{login}{parts.path}?virtual_host={_next(query.get('db', '0'))}"
+    in_query = query.pop("db", "0")
+    database = parts.path.lstrip("/") or in_query
+    return urlunsplit(parts._replace(path=f"/{_next(database)}", query=urlencode(query)))
+
+
+def _next(database: str) -> int:
+    return int(database) + 1 if database.isascii() and database.isdigit() else 1
