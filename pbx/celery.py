@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pbx.settings")
 
@@ -23,3 +24,11 @@ def heartbeat() -> None:
     from .store import store
 
     store().set(keys.CELERY_HEARTBEAT, "1", ex=HEARTBEAT_SECONDS)
+
+
+@worker_ready.connect
+def warm_up(**_: object) -> None:
+    """Load now what the first call would otherwise wait for: a cold push takes a second, and a phone rings late."""
+    from .push.sending import sender
+
+    sender()

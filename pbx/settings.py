@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from . import env
+from .logs import LOGGING  # noqa: F401 - a setting of its own file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.DATA_DIR

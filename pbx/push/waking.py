@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Sequence
 
 from pbx.events import raise_event
 from pbx.store import StoreError, store
-from pbx.subscribers.models import Subscriber
 from sipcore.contract import keys
 from sipcore.contract.aor import split_aor
 from sipcore.contract.calls import CallState
@@ -45,9 +44,7 @@ def wake(
     skip: Collection[str] = (),
 ) -> None:
     """Push every device of `aor`, but those whose phone rings already, unless the call is over by then."""
-    username, domain = split_aor(aor)
-    owner = Subscriber.objects.filter(username=username, domain=domain, enabled=True).first()
-    usable = list(owner.push_devices.exclude(state=PushDevice.State.REFUSED)) if owner else []
+    usable = _usable_devices(aor)
     if not usable:
         raise_event(E_PUSH_SUPPRESSED, aor=aor, device="", provider="", why="no-device", call_uid=call_uid)
     devices = []
@@ -78,6 +75,14 @@ def is_waiting(call_uid: str) -> bool:
     except (StoreError, ValueError) as error:
         log.warning("[%s] not to be found on the board: %s", call_uid, error)
         return False
+
+
+def _usable_devices(aor: str) -> list[PushDevice]:
+    username, domain = split_aor(aor)
+    owned = PushDevice.objects.filter(
+        subscriber__username=username, subscriber__domain=domain, subscriber__enabled=True
+    )
+    return list(owned.exclude(state=PushDevice.State.REFUSED).order_by("pk"))
 
 
 def _push(

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from pbx.push import actions, ledger, tasks
 from pbx.push.models import PushAttempt, PushDevice
@@ -317,6 +317,22 @@ def test_a_phone_of_somebody_who_was_deleted_is_not_learnt(db):
     tasks.learn_device(aor="999@pbx.test", key="k1", provider="http", prid=TOKEN)
 
     assert not PushDevice.objects.exists()
+
+
+def test_a_token_is_learnt_as_soon_as_postgres_is_back(bob, monkeypatch):
+    failures = [OperationalError("away"), OperationalError("away")]
+    learn_device = actions.learn_device
+
+    def after_two_failures(*arguments, **keywords):
+        if failures:
+            raise failures.pop()
+        return learn_device(*arguments, **keywords)
+
+    monkeypatch.setattr(actions, "learn_device", after_two_failures)
+
+    tasks.learn_device.apply(kwargs={"aor": "101@pbx.test", "key": "k1", "provider": "http", "prid": TOKEN}).get()
+
+    assert PushDevice.objects.get().token == TOKEN
 
 
 def test_a_phone_that_unregisters_is_not_pushed(push_server, mobile, put_call):
