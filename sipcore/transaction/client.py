@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .machine import Input, Machine, State
+from .machine import Input, Machine
 
 if TYPE_CHECKING:
     from sipcore.contract.flow import Flow
@@ -22,20 +23,25 @@ class ClientTransaction(Machine):
     `provisional_seen`, `cancel_sent`, `abandoned`.
     """
 
-    __slots__ = ("abandoned", "branch", "cancel_sent", "provisional_seen", "started_at")
+    __slots__ = ("_held_cancel", "abandoned", "branch", "cancel_sent", "provisional_seen", "started_at")
 
     request: Request
 
-    def __init__(
-        self, layer: TransactionLayer, request: Request, branch: str, flow: Flow, state: State, now: float
-    ) -> None:
-        super().__init__(layer, request, flow, state)
+    def __init__(self, layer: TransactionLayer, request: Request, branch: str, flow: Flow, now: float) -> None:
+        self._layer = layer
+        self.request = request
+        self.method = request.method
+        self.flow = flow
         self.branch = branch
+        self.state = self.INITIAL
+        self.user = None
         self.started_at = now
         self.provisional_seen = False
         self.cancel_sent = False
         "Whether a CANCEL has left; one that is held back has not."
         self.abandoned = False
+        self._held_cancel: Sequence[tuple[str, str]] | None = None
+        self._timer = None
 
     def start(self, now: float) -> None:
         """Send the request and start its timers."""
@@ -51,11 +57,14 @@ class ClientTransaction(Machine):
 
     # actions
 
+    def stop_repeating(self, message: Any, now: float) -> None:
+        self._end_at(self._ends_at, self._end_input)
+
     def send_request(self, message: Any, now: float) -> None:
         self._layer.send(self.request.raw, self.flow, self)
 
     def end(self, message: Any, now: float) -> None:
-        self.stop_timers(message, now)
+        self.stop_timer(message, now)
         self._layer.client_ended(self)
 
     def tell_timeout(self, message: Any, now: float) -> None:

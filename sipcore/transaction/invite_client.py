@@ -54,10 +54,8 @@ from .client import ClientTransaction
 from .machine import Input, State, Table
 
 if TYPE_CHECKING:
-    from sipcore.contract.flow import Flow
-    from sipcore.syntax import Request, Response
+    from sipcore.syntax import Response
 
-    from .layer import TransactionLayer
 
 __all__ = ["InviteClientTransaction"]
 
@@ -71,23 +69,24 @@ ABANDONED_SECONDS = 180.0
 class InviteClientTransaction(ClientTransaction):
     """An INVITE that was sent. See the module for its states."""
 
-    __slots__ = ("_held_cancel",)
+    __slots__ = ()
 
+    INITIAL = CALLING
     TABLE: ClassVar[Table] = {
         (CALLING, Input.TIMER_A): (CALLING, ("send_request", "restart_timer_a")),
         (CALLING, Input.TIMER_B): (TERMINATED, ("end", "tell_timeout")),
         (CALLING, Input.PROVISIONAL): (
             PROCEEDING,
-            ("stop_timers", "send_held_cancel", "bound_if_abandoned", "pass_up"),
+            ("stop_timer", "send_held_cancel", "bound_if_abandoned", "pass_up"),
         ),
-        (CALLING, Input.SUCCESS): (ACCEPTED, ("stop_timers", "start_timer_m", "pass_up")),
-        (CALLING, Input.FAILURE): (COMPLETED, ("stop_timers", "send_ack", "start_timer_d", "pass_up")),
+        (CALLING, Input.SUCCESS): (ACCEPTED, ("start_timer_m", "pass_up")),
+        (CALLING, Input.FAILURE): (COMPLETED, ("send_ack", "start_timer_d", "pass_up")),
         (CALLING, Input.CANCEL): (CALLING, ("hold_cancel",)),
         (CALLING, Input.ABANDON): (CALLING, ("stop_repeating",)),
         (CALLING, Input.TRANSPORT_ERROR): (TERMINATED, ("end", "tell_transport_error")),
         (PROCEEDING, Input.PROVISIONAL): (PROCEEDING, ("pass_up",)),
-        (PROCEEDING, Input.SUCCESS): (ACCEPTED, ("stop_timers", "start_timer_m", "pass_up")),
-        (PROCEEDING, Input.FAILURE): (COMPLETED, ("stop_timers", "send_ack", "start_timer_d", "pass_up")),
+        (PROCEEDING, Input.SUCCESS): (ACCEPTED, ("start_timer_m", "pass_up")),
+        (PROCEEDING, Input.FAILURE): (COMPLETED, ("send_ack", "start_timer_d", "pass_up")),
         (PROCEEDING, Input.CANCEL): (PROCEEDING, ("send_cancel",)),
         (PROCEEDING, Input.CANCEL_TIMEOUT): (TERMINATED, ("end", "tell_timeout")),
         (PROCEEDING, Input.ABANDON): (PROCEEDING, ("bound_if_abandoned",)),
@@ -100,17 +99,14 @@ class InviteClientTransaction(ClientTransaction):
         (ACCEPTED, Input.SUCCESS): (ACCEPTED, ("pass_up",)),
         (ACCEPTED, Input.TIMER_M): (TERMINATED, ("end",)),
     }
-    REPEATING_INPUT = Input.TIMER_A
-
-    def __init__(self, layer: TransactionLayer, request: Request, branch: str, flow: Flow, now: float) -> None:
-        super().__init__(layer, request, branch, flow, CALLING, now)
-        self._held_cancel: Sequence[tuple[str, str]] | None = None
+    REPEAT_INPUT = Input.TIMER_A
 
     def start(self, now: float) -> None:
         timers = self._layer.timers
-        if not self.flow.is_reliable:
-            self._repeat_in(timers.timer_a, now)
-        self._end_in(timers.timer_b, Input.TIMER_B, now)
+        if self.flow.is_reliable:
+            self._end_in(timers.timer_b, Input.TIMER_B, now)
+        else:
+            self._repeat_and_end_in(timers.timer_a, timers.timer_b, Input.TIMER_B, now)
         self._layer.send(self.request.raw, self.flow, self)
 
     def receive(self, response: Response, now: float) -> None:
@@ -149,15 +145,13 @@ class InviteClientTransaction(ClientTransaction):
     def send_cancel(self, message: Sequence[tuple[str, str]], now: float) -> None:
         if not self.cancel_sent:
             self.cancel_sent = True
-            # A running wait (an abandoned INVITE's) ends here.
-            self.stop_timers(message, now)
             # The peer may know the CANCEL and never end the INVITE (RFC 2543 servers): §9.1 gives it 64*T1.
             self._end_in(self._layer.timers.cancel_timeout, Input.CANCEL_TIMEOUT, now)
             self._layer.start_cancel(make_cancel(self.request, message), self, now)
 
     def bound_if_abandoned(self, message: Any, now: float) -> None:
         """In Proceeding only the transaction user ends the wait (timer C); of an abandoned one nobody thinks."""
-        if self.abandoned and self._ending is None:
+        if self.abandoned and self._timer is None:
             self._end_at(self.started_at + ABANDONED_SECONDS, Input.ABANDONED)
 
     def pass_up(self, message: Response, now: float) -> None:

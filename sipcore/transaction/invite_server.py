@@ -46,11 +46,8 @@ from .machine import Input, State, Table
 from .server import ServerTransaction
 
 if TYPE_CHECKING:
-    from sipcore.contract.flow import Flow
     from sipcore.syntax import Request, Response
 
-    from .keys import ServerKey
-    from .layer import TransactionLayer
 
 __all__ = ["InviteServerTransaction"]
 
@@ -63,15 +60,16 @@ class InviteServerTransaction(ServerTransaction):
 
     __slots__ = ()
 
+    INITIAL = PROCEEDING
     TABLE: ClassVar[Table] = {
         (PROCEEDING, Input.REQUEST): (PROCEEDING, ("repeat_response",)),
         (PROCEEDING, Input.SEND_PROVISIONAL): (PROCEEDING, ("send_response",)),
         (PROCEEDING, Input.SEND_SUCCESS): (ACCEPTED, ("start_timer_l", "send_final")),
-        (PROCEEDING, Input.SEND_FAILURE): (COMPLETED, ("start_timer_h", "start_timer_g", "send_final")),
+        (PROCEEDING, Input.SEND_FAILURE): (COMPLETED, ("start_timers_g_and_h", "send_final")),
         (PROCEEDING, Input.TRANSPORT_ERROR): (TERMINATED, ("end",)),
         (COMPLETED, Input.REQUEST): (COMPLETED, ("repeat_response",)),
         (COMPLETED, Input.TIMER_G): (COMPLETED, ("repeat_response", "restart_timer_g")),
-        (COMPLETED, Input.ACK): (CONFIRMED, ("stop_timers", "tell_acknowledged", "start_timer_i")),
+        (COMPLETED, Input.ACK): (CONFIRMED, ("tell_acknowledged", "start_timer_i")),
         (COMPLETED, Input.TIMER_H): (TERMINATED, ("tell_ack_missing", "end")),
         (COMPLETED, Input.TRANSPORT_ERROR): (TERMINATED, ("end",)),
         (CONFIRMED, Input.TIMER_I): (TERMINATED, ("end",)),
@@ -79,10 +77,7 @@ class InviteServerTransaction(ServerTransaction):
         (ACCEPTED, Input.ACK): (ACCEPTED, ("pass_ack_up",)),
         (ACCEPTED, Input.TIMER_L): (TERMINATED, ("end",)),
     }
-    REPEATING_INPUT = Input.TIMER_G
-
-    def __init__(self, layer: TransactionLayer, request: Request, key: ServerKey, flow: Flow) -> None:
-        super().__init__(layer, request, key, flow, PROCEEDING)
+    REPEAT_INPUT = Input.TIMER_G
 
     def respond(self, response: Response, now: float) -> None:
         status = response.status
@@ -95,15 +90,15 @@ class InviteServerTransaction(ServerTransaction):
 
     # actions
 
-    def start_timer_g(self, message: Any, now: float) -> None:
-        if not self.flow.is_reliable:
-            self._repeat_in(self._layer.timers.timer_g, now)
+    def start_timers_g_and_h(self, message: Any, now: float) -> None:
+        timers = self._layer.timers
+        if self.flow.is_reliable:
+            self._end_in(timers.timer_h, Input.TIMER_H, now)
+        else:
+            self._repeat_and_end_in(timers.timer_g, timers.timer_h, Input.TIMER_H, now)
 
     def restart_timer_g(self, message: Any, now: float) -> None:
         self._repeat_in(min(2 * self._interval, self._layer.timers.t2), now)
-
-    def start_timer_h(self, message: Any, now: float) -> None:
-        self._end_in(self._layer.timers.timer_h, Input.TIMER_H, now)
 
     def start_timer_i(self, message: Any, now: float) -> None:
         self._end_in(0.0 if self.flow.is_reliable else self._layer.timers.timer_i, Input.TIMER_I, now)

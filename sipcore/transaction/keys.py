@@ -34,7 +34,7 @@ def invite_key(cancel: Request) -> ServerKey:
 
 def client_key(response: Response) -> ClientKey:
     """The client transaction of a response (§17.1.3): our own branch, and the method, since CANCEL shares it."""
-    return response.top_via.branch, response.cseq_method
+    return response.branch, response.cseq_method
 
 
 def is_rfc2543(key: ServerKey) -> bool:
@@ -44,8 +44,8 @@ def is_rfc2543(key: ServerKey) -> bool:
 
 def _key(request: Request, method: str) -> ServerKey:
     via = request.top_via
-    branch = via.branch
-    sent_by = via.sent_by.lower()
+    branch = request.branch
+    sent_by = via.sent_by
     # A branch of nothing but the cookie is not unique either (RFC 4475 §3.1.2.15, "badbranch").
     if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
         return branch, sent_by, method

@@ -152,7 +152,7 @@ class TransactionLayer:
         Over the limit nothing is sent, and `transport_failed` follows when the queue is next fired. Raises InvalidWord for
         an ACK, which makes no transaction (§17.1), and for a branch in use.
         """
-        branch = request.top_via.branch
+        branch = request.branch
         method = request.method
         key = (branch, method)
         if method == "ACK":
@@ -226,7 +226,7 @@ class TransactionLayer:
     def _refuse(self, request: Request, flow: Flow) -> None:
         self.refused_count += 1
         # A stateless server sends the same To tag to each retransmission (§8.2.7).
-        to_tag = f"{crc32(f'{request.top_via.branch} {request.call_id}'.encode('utf-8', 'surrogateescape')):08x}"
+        to_tag = f"{crc32(f'{request.branch} {request.call_id}'.encode('utf-8', 'surrogateescape')):08x}"
         headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
         self.send(make_response(request, 503, headers=headers, to_tag=to_tag).raw, flow, None)
 

@@ -77,18 +77,20 @@ Action = Callable[[Any, Any, float], None]
 
 
 class Machine:
-    """A transaction: where it stands, its two timers, and its table.
+    """A transaction: where it stands, its timer, and its table.
 
-    No machine of the RFC ever runs more than two timers: one that repeats (A, E, G) and one that ends a state (all
-    others).
+    The RFC gives each state at most one timer that ends it, and beside it at most one that repeats (A, E, G). Both are
+    kept in one `Timer`, set for whichever comes first; when they coincide the state ends.
+
+    There is no `__init__`: those of ClientTransaction and ServerTransaction set every slot, in one call, on the hot path.
     """
 
     __slots__ = (
-        "_ending",
-        "_ending_input",
+        "_end_input",
+        "_ends_at",
         "_interval",
         "_layer",
-        "_repeating",
+        "_timer",
         "flow",
         "method",
         "request",
@@ -97,25 +99,27 @@ class Machine:
     )
 
     TABLE: ClassVar[Table] = {}
-    REPEATING_INPUT: ClassVar[Input]
+    INITIAL: ClassVar[State]
+    REPEAT_INPUT: ClassVar[Input]
     _moves: ClassVar[dict[State, dict[Input, tuple[State, tuple[Action, ...]]]]]
+
+    flow: Flow
+    method: str
+    state: State
+    user: Any
+    "Left to the transaction user."
+    _layer: TransactionLayer
+    _timer: Timer | None
+    _interval: float
+    "Seconds to the next repetition, since the last; as long as something is repeated."
+    _ends_at: float
+    _end_input: Input
 
     def __init_subclass__(cls) -> None:
         """Look the actions up once, so that a step costs two dictionary look-ups."""
         cls._moves = {state: {} for state in State}
         for (state, given), (new_state, actions) in cls.TABLE.items():
             cls._moves[state][given] = (new_state, tuple(getattr(cls, name) for name in actions))
-
-    def __init__(self, layer: TransactionLayer, request: Any, flow: Flow, state: State) -> None:
-        self._layer = layer
-        self.request = request
-        self.method: str = request.method
-        self.flow = flow
-        self.state = state
-        self.user: Any = None
-        "Left to the transaction user."
-        self._repeating: Timer | None = None
-        self._ending: Timer | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.method} {self.state}>"
@@ -131,38 +135,36 @@ class Machine:
 
     # timers
 
-    def _repeat_in(self, seconds: float, now: float) -> None:
-        self._interval = seconds
-        self._repeating = self._layer.queue.set(now + seconds, self._repeat)
-
-    def _repeat(self, now: float) -> None:
-        self._repeating = None
-        self.step(self.REPEATING_INPUT, now)
-
     def _end_in(self, seconds: float, given: Input, now: float) -> None:
-        """Have the state end by `given`; at once when a reliable transport leaves nothing to wait for."""
+        """Have the state end by `given`, whatever the state before waited for; at once when there is nothing to wait for,
+        as over a reliable transport."""
         if seconds <= 0.0:
             self.step(given, now)
         elif self.state is not State.TERMINATED:
             self._end_at(now + seconds, given)
 
     def _end_at(self, when: float, given: Input) -> None:
-        self._ending_input = given
-        self._ending = self._layer.queue.set(when, self._end)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._ends_at = when
+        self._end_input = given
+        self._timer = self._layer.queue.set(when, self._fire)
 
-    def _end(self, now: float) -> None:
-        self._ending = None
-        self.step(self._ending_input, now)
+    def _repeat_and_end_in(self, interval: float, seconds: float, given: Input, now: float) -> None:
+        """Have REPEAT_INPUT come after `interval`, and the state end by `given`."""
+        self._ends_at = now + seconds
+        self._end_input = given
+        self._repeat_in(interval, now)
 
-    def stop_repeating(self, message: Any, now: float) -> None:
-        if self._repeating is not None:
-            self._repeating.cancel()
-            self._repeating = None
+    def _repeat_in(self, interval: float, now: float) -> None:
+        self._interval = interval
+        self._timer = self._layer.queue.set(min(now + interval, self._ends_at), self._fire)
 
-    def stop_timers(self, message: Any, now: float) -> None:
-        if self._repeating is not None:
-            self._repeating.cancel()
-            self._repeating = None
-        if self._ending is not None:
-            self._ending.cancel()
-            self._ending = None
+    def _fire(self, now: float) -> None:
+        self._timer = None
+        self.step(self._end_input if now >= self._ends_at else self.REPEAT_INPUT, now)
+
+    def stop_timer(self, message: Any, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -42,10 +42,8 @@ from .client import ClientTransaction
 from .machine import Input, State, Table
 
 if TYPE_CHECKING:
-    from sipcore.contract.flow import Flow
-    from sipcore.syntax import Request, Response
+    from sipcore.syntax import Response
 
-    from .layer import TransactionLayer
 
 __all__ = ["NonInviteClientTransaction"]
 
@@ -57,31 +55,30 @@ class NonInviteClientTransaction(ClientTransaction):
 
     __slots__ = ()
 
+    INITIAL = TRYING
     TABLE: ClassVar[Table] = {
         (TRYING, Input.TIMER_E): (TRYING, ("send_request", "restart_timer_e")),
         (TRYING, Input.TIMER_F): (TERMINATED, ("end", "tell_timeout")),
         (TRYING, Input.PROVISIONAL): (PROCEEDING, ("pass_up",)),
-        (TRYING, Input.FINAL): (COMPLETED, ("stop_timers", "start_timer_k", "pass_up")),
+        (TRYING, Input.FINAL): (COMPLETED, ("start_timer_k", "pass_up")),
         (TRYING, Input.ABANDON): (TRYING, ("stop_repeating",)),
         (TRYING, Input.TRANSPORT_ERROR): (TERMINATED, ("end", "tell_transport_error")),
         (PROCEEDING, Input.TIMER_E): (PROCEEDING, ("send_request", "restart_timer_e_at_t2")),
         (PROCEEDING, Input.TIMER_F): (TERMINATED, ("end", "tell_timeout")),
         (PROCEEDING, Input.PROVISIONAL): (PROCEEDING, ("pass_up",)),
-        (PROCEEDING, Input.FINAL): (COMPLETED, ("stop_timers", "start_timer_k", "pass_up")),
+        (PROCEEDING, Input.FINAL): (COMPLETED, ("start_timer_k", "pass_up")),
         (PROCEEDING, Input.ABANDON): (PROCEEDING, ("stop_repeating",)),
         (PROCEEDING, Input.TRANSPORT_ERROR): (TERMINATED, ("end", "tell_transport_error")),
         (COMPLETED, Input.TIMER_K): (TERMINATED, ("end",)),
     }
-    REPEATING_INPUT = Input.TIMER_E
-
-    def __init__(self, layer: TransactionLayer, request: Request, branch: str, flow: Flow, now: float) -> None:
-        super().__init__(layer, request, branch, flow, TRYING, now)
+    REPEAT_INPUT = Input.TIMER_E
 
     def start(self, now: float) -> None:
         timers = self._layer.timers
-        if not self.flow.is_reliable:
-            self._repeat_in(timers.timer_e, now)
-        self._end_in(timers.timer_f, Input.TIMER_F, now)
+        if self.flow.is_reliable:
+            self._end_in(timers.timer_f, Input.TIMER_F, now)
+        else:
+            self._repeat_and_end_in(timers.timer_e, timers.timer_f, Input.TIMER_F, now)
         self._layer.send(self.request.raw, self.flow, self)
 
     def receive(self, response: Response, now: float) -> None:

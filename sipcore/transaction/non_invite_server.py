@@ -45,11 +45,8 @@ from .machine import Input, State, Table
 from .server import ServerTransaction
 
 if TYPE_CHECKING:
-    from sipcore.contract.flow import Flow
-    from sipcore.syntax import Request, Response
+    from sipcore.syntax import Response
 
-    from .keys import ServerKey
-    from .layer import TransactionLayer
 
 __all__ = ["NonInviteServerTransaction"]
 
@@ -61,6 +58,7 @@ class NonInviteServerTransaction(ServerTransaction):
 
     __slots__ = ()
 
+    INITIAL = TRYING
     TABLE: ClassVar[Table] = {
         (TRYING, Input.SEND_PROVISIONAL): (PROCEEDING, ("send_response",)),
         (TRYING, Input.SEND_FINAL): (COMPLETED, ("send_final", "start_timer_j")),
@@ -73,9 +71,6 @@ class NonInviteServerTransaction(ServerTransaction):
         (COMPLETED, Input.TIMER_J): (TERMINATED, ("end",)),
         (COMPLETED, Input.TRANSPORT_ERROR): (TERMINATED, ("end",)),
     }
-
-    def __init__(self, layer: TransactionLayer, request: Request, key: ServerKey, flow: Flow) -> None:
-        super().__init__(layer, request, key, flow, TRYING)
 
     def respond(self, response: Response, now: float) -> None:
         self.step(Input.SEND_PROVISIONAL if response.status < 200 else Input.SEND_FINAL, now, response)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .machine import Machine, State
+from .machine import Machine
 
 if TYPE_CHECKING:
     from sipcore.contract.flow import Flow
@@ -27,13 +27,19 @@ class ServerTransaction(Machine):
 
     request: Request
 
-    def __init__(self, layer: TransactionLayer, request: Request, key: ServerKey, flow: Flow, state: State) -> None:
-        super().__init__(layer, request, flow, state)
+    def __init__(self, layer: TransactionLayer, request: Request, key: ServerKey, flow: Flow) -> None:
+        self._layer = layer
+        self.request = request
+        self.method = request.method
+        self.flow = flow
         self.key = key
+        self.state = self.INITIAL
+        self.user = None
         self.last_response: Response | None = None
         "The response sent last: what a retransmission of the request is answered with."
         self.is_final = False
         "Whether a final response has been sent."
+        self._timer = None
 
     def respond(self, response: Response, now: float) -> None:
         """Take a response from the transaction user."""
@@ -56,6 +62,6 @@ class ServerTransaction(Machine):
             self._layer.send(self.last_response.raw, self.flow, self)
 
     def end(self, message: Any, now: float) -> None:
-        self.stop_timers(message, now)
+        self.stop_timer(message, now)
         self._layer.server_ended(self)
         self._layer.user.server_terminated(self, now)

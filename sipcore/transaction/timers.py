@@ -5,14 +5,17 @@ Nothing in here looks at a clock. A timer is set for a moment, and whoever owns 
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 
 __all__ = ["Timer", "TimerQueue", "Timers"]
 
 MAX_CANCELLED = 512
 "How many cancelled timers the queue carries before it looks whether they are the majority."
+
+BUCKETS_PER_SECOND = 4
+"A power of two, so that no rounding tells a moment's bucket wrong."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,41 +101,57 @@ class Timer:
 
 
 class TimerQueue:
-    """All pending timers, in one heap.
+    """All pending timers: those that are due soon in a heap, all others in buckets of a quarter of a second.
 
-    Cancelling only marks: nearly every timer of SIP is cancelled, and taking an entry out of a heap costs more than
-    leaving it. The marked ones are thrown out together once they are the majority, so the heap holds at most twice the
-    pending timers (and MAX_CANCELLED).
+    Nearly every timer of SIP is cancelled long before it is due. In a bucket it costs an append to set and nothing to
+    throw away; only what is left of a bucket when its time comes is put in order, in a heap that stays small.
+
+    Cancelling only marks. The marked ones go when their bucket is opened, or together once they are the majority, so the
+    queue never holds more than twice the pending timers (and MAX_CANCELLED).
     """
 
-    __slots__ = ("_cancelled", "_heap", "_sequence")
+    __slots__ = ("_buckets", "_cancelled", "_heap", "_horizon", "_numbers", "_sequence", "_size")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] = []
+        self._heap: list[Entry] = []
+        self._buckets: dict[int, list[Entry]] = {}
+        self._numbers: list[int] = []  # a heap of the keys of _buckets
+        self._horizon = 0  # buckets before this number have been opened: their timers go to the heap
         self._sequence = 0
-        self._cancelled = 0
+        self._size = 0  # entries in heap and buckets
+        self._cancelled = 0  # of those
 
     def __len__(self) -> int:
         """How many timers are pending."""
-        return len(self._heap) - self._cancelled
+        return self._size - self._cancelled
 
     def set(self, when: float, callback: Callable[[float], None]) -> Timer:
         """Have `callback(now)` called by the first `fire` at or after `when`. Equal moments fire in the order set."""
         timer = Timer(self, callback)
         self._sequence = sequence = self._sequence + 1
-        heapq.heappush(self._heap, (when, sequence, timer))
+        self._size += 1
+        number = int(when * BUCKETS_PER_SECOND)
+        if number < self._horizon:
+            heappush(self._heap, (when, sequence, timer))
+        elif (bucket := self._buckets.get(number)) is not None:
+            bucket.append((when, sequence, timer))
+        else:
+            self._buckets[number] = [(when, sequence, timer)]
+            heappush(self._numbers, number)
         return timer
 
     def next_deadline(self) -> float | None:
         """When the next timer is due; None when there is none."""
-        heap = self._heap
-        while heap:
-            when, _, timer = heap[0]
-            if timer._callback is not None:
-                return when
-            heapq.heappop(heap)
-            self._cancelled -= 1
-        return None
+        heap, numbers = self._heap, self._numbers
+        while True:
+            while heap and heap[0][2]._callback is None:
+                heappop(heap)
+                self._size -= 1
+                self._cancelled -= 1
+            if numbers and (not heap or heap[0][0] * BUCKETS_PER_SECOND >= numbers[0]):
+                self._open_bucket()
+            else:
+                return heap[0][0] if heap else None
 
     def fire(self, now: float) -> int:
         """Call every timer that is due, in order, and return how many were.
@@ -140,10 +159,15 @@ class TimerQueue:
         A timer that a callback sets for a moment already past fires in the same call. A callback that raises ends the
         call; the timers after it stay, due.
         """
+        horizon = int(now * BUCKETS_PER_SECOND) + 1
+        while self._numbers and self._numbers[0] < horizon:
+            self._open_bucket()
+        self._horizon = max(self._horizon, horizon)
         heap = self._heap
         fired = 0
         while heap and heap[0][0] <= now:
-            timer = heapq.heappop(heap)[2]
+            timer = heappop(heap)[2]
+            self._size -= 1
             callback = timer._callback
             if callback is None:
                 self._cancelled -= 1
@@ -153,10 +177,35 @@ class TimerQueue:
             callback(now)
         return fired
 
+    def _open_bucket(self) -> None:
+        number = heappop(self._numbers)
+        entries = self._buckets.pop(number)
+        self._horizon = max(self._horizon, number + 1)
+        for entry in entries:
+            if entry[2]._callback is not None:
+                heappush(self._heap, entry)
+            else:
+                self._size -= 1
+                self._cancelled -= 1
+
     def _one_cancelled(self) -> None:
         self._cancelled += 1
-        if self._cancelled > MAX_CANCELLED and self._cancelled * 2 > len(self._heap):
-            # In place: `fire` may be in the middle of this very list.
-            self._heap[:] = [entry for entry in self._heap if entry[2]._callback is not None]
-            heapq.heapify(self._heap)
-            self._cancelled = 0
+        if self._cancelled > MAX_CANCELLED and self._cancelled * 2 > self._size:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        # The lists are changed in place: `fire` may be in the middle of them.
+        self._heap[:] = _pending(self._heap)
+        heapify(self._heap)
+        self._buckets = {number: kept for number, bucket in self._buckets.items() if (kept := _pending(bucket))}
+        self._numbers[:] = sorted(self._buckets)
+        self._size -= self._cancelled
+        self._cancelled = 0
+
+
+Entry = tuple[float, int, Timer]
+"(when, sequence, timer): tuples are compared without running Python."
+
+
+def _pending(entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry[2]._callback is not None]
