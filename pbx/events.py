@@ -18,14 +18,14 @@ __all__ = ["EVENTS_KEPT", "raise_event"]
 
 log = logging.getLogger(__name__)
 
-EVENTS_KEPT = 20_000  # about; the log is there to look back some hours, not to account for anything
+EVENTS_KEPT = 10_000  # about, as sipcore.store keeps: the log is to look back some hours, not to account for anything
 NODE = f"web@{socket.gethostname()}"
 
 
-def raise_event(name: str, /, *, call_uid: str = "", cause_id: str = "", **attributes: Any) -> Event:
+def raise_event(name: str, /, *, call_uid: str = "", cause_id: str = "", worker: str = "", **attributes: Any) -> Event:
     """Raise an event of the catalogue; its attributes are those declared there, no more and no fewer.
 
-    An event is news and no fact to be kept at any price: with Redis away it is logged and dropped.
+    With `worker` it is also said to that worker of the SIP side, whose routes may be waiting for it. An event is news and no fact to be kept at any price: with Redis away it is logged and dropped.
     """
     declared = CATALOGUE[name].attributes
     if attributes.keys() != declared.keys():
@@ -36,6 +36,8 @@ def raise_event(name: str, /, *, call_uid: str = "", cause_id: str = "", **attri
     text = to_json(event)
     pipe = store().pipeline(transaction=False)
     pipe.publish(keys.EVENTS_FEED, text)
+    if worker:
+        pipe.publish(keys.worker_channel(worker), f'{{"op":"raised","event":{text}}}')
     pipe.xadd(keys.EVENTS_LOG, {"event": text}, maxlen=EVENTS_KEPT, approximate=True)
     try:
         pipe.execute()

@@ -12,7 +12,8 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from functools import cache
 
@@ -92,7 +93,7 @@ class Sender:
         self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         threading.Thread(target=self._loop.run_forever, name="push", daemon=True).start()
-        self._run(self._open(), timeout=5.0)
+        self._start(self._open()).result(5.0)
 
     def knows(self, provider: str) -> bool:
         """Whether that provider is configured."""
@@ -100,26 +101,28 @@ class Sender:
 
     def send(
         self, parcels: Sequence[tuple[Recipient, Wakeup]], *, is_wanted: Callable[[], bool] = lambda: True
-    ) -> list[Outcome]:
-        """Push all of them at once and return how each ended. Every provider must be known."""
-        sending = self._send_all(parcels, is_wanted)
-        return self._run(sending, timeout=LONGEST + 2)
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Push all of them at once; yield the number of each and how it ended, in the order in which they end.
+
+        A phone that was pushed need not wait to be told of until a slow provider has answered for another. Every provider
+        must be known.
+        """
+        numbers = {self._start(self._send_one(*parcel, is_wanted)): number for number, parcel in enumerate(parcels)}
+        for done in as_completed(numbers, timeout=LONGEST + 2):
+            yield numbers[done], done.result()
 
     def close(self) -> None:
         """Close the connections and end the loop."""
-        self._run(self._client.aclose(), timeout=5.0)
+        self._start(self._client.aclose()).result(5.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def _run(self, work, *, timeout: float):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+    def _start(self, work: Coroutine) -> Future:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _open(self) -> None:
         limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=None)
         self._client = httpx2.AsyncClient(http2=True, timeout=TIMEOUT, limits=limits)
         self._providers = configured(self._client)
-
-    async def _send_all(self, parcels, is_wanted) -> list[Outcome]:
-        return await asyncio.gather(*(self._send_one(*parcel, is_wanted) for parcel in parcels))
 
     async def _send_one(self, recipient: Recipient, wakeup: Wakeup, is_wanted) -> Outcome:
         name = recipient.provider

@@ -42,21 +42,15 @@ def send_wakeup(
     deadline: float,
     caller_name: str = "",
     skip: Sequence[str] = (),
+    worker: str = "",
     **_newer: object,
 ) -> None:
     """Ask every push device of `aor` to wake up and register. Nothing is sent after `deadline`."""
     if time.time() >= deadline:
         log.info("[%s] wake-up of %s came too late", call_uid, aor)
         return
-    waking.wake(
-        aor,
-        call_uid=call_uid,
-        call_id=call_id,
-        caller=caller,
-        caller_name=caller_name,
-        deadline=deadline,
-        skip=frozenset(skip),
-    )
+    call = {"call_uid": call_uid, "call_id": call_id, "caller": caller, "caller_name": caller_name}
+    waking.wake(waking.Occasion(aor, deadline, **call, worker=worker), skip=frozenset(skip))
 
 
 @shared_task(name=jobs.LEARN_PUSH_DEVICE, **FACT)

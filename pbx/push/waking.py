@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pbx.events import raise_event
 from pbx.store import StoreError, store
@@ -25,7 +27,7 @@ from .providers import PushResult, Recipient, Wakeup
 from .sealing import Unreadable
 from .sending import Outcome, sender
 
-__all__ = ["is_waiting", "test_device", "wake"]
+__all__ = ["Occasion", "test_device", "wake"]
 
 log = logging.getLogger(__name__)
 
@@ -33,48 +35,67 @@ WAITING = frozenset({"setup", "waking", "ringing"})
 TEST_SECONDS = 30.0
 
 
-def wake(
-    aor: str,
-    *,
-    call_uid: str,
-    call_id: str,
-    caller: str,
-    caller_name: str,
-    deadline: float,
-    skip: Collection[str] = (),
-) -> None:
-    """Push every device of `aor`, but those whose phone rings already, unless the call is over by then."""
-    usable = _usable_devices(aor)
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Why a subscriber's devices are woken up: what for, until when, and who is told what came of it."""
+
+    aor: str
+    deadline: float
+    "Epoch seconds; nothing is sent from then on."
+    kind: str = "call"
+    "call, or test: without a call, without a limit."
+    call_uid: str = ""
+    call_id: str = ""
+    caller: str = ""
+    caller_name: str = ""
+    worker: str = ""
+    "The worker whose call waits."
+
+    def is_wanted(self) -> bool:
+        """Whether the call is on the board and nobody has answered it. Without the board nothing may be assumed."""
+        if self.kind == "test":
+            return True
+        try:
+            text = store().hget(keys.CALLS, self.call_uid)
+            return text is not None and from_json(CallState, text).state in WAITING
+        except (StoreError, ValueError) as error:
+            log.warning("[%s] not to be found on the board: %s", self.call_uid, error)
+            return False
+
+    def wakeup(self, push_id: str) -> Wakeup:
+        """The payload of one push."""
+        call = (self.aor, self.call_uid, self.call_id, self.caller, self.caller_name)
+        return Wakeup(push_id, self.kind, *call, sent_at=time.time(), deadline=self.deadline)
+
+    def tell(self, event: str, /, **attributes: Any) -> None:
+        """Raise an event of this occasion."""
+        raise_event(event, aor=self.aor, call_uid=self.call_uid, worker=self.worker, **attributes)
+
+    def suppressed(self, device: PushDevice, why: str) -> None:
+        """Tell that a device was not pushed."""
+        self.tell(E_PUSH_SUPPRESSED, device=device.handle, provider=device.provider, why=why)
+
+
+def wake(occasion: Occasion, *, skip: Collection[str] = ()) -> None:
+    """Push every device of the subscriber, but those whose phone rings already, unless the call is over by then."""
+    usable = _usable_devices(occasion.aor)
     if not usable:
-        raise_event(E_PUSH_SUPPRESSED, aor=aor, device="", provider="", why="no-device", call_uid=call_uid)
-    devices = []
+        occasion.tell(E_PUSH_SUPPRESSED, device="", provider="", why="no-device")
     for device in usable:
         if device.handle in skip:
-            _suppressed(aor, device, "ringing", call_uid)
-        else:
-            devices.append(device)
-    if not is_waiting(call_uid):
-        for device in devices:
-            _suppressed(aor, device, "call-over", call_uid)
-        return
-    words = {"aor": aor, "call_uid": call_uid, "call_id": call_id, "caller": caller, "caller_name": caller_name}
-    _push(devices, words, kind="call", deadline=deadline, is_wanted=lambda: is_waiting(call_uid))
+            occasion.suppressed(device, "ringing")
+    asleep = [device for device in usable if device.handle not in skip]
+    if occasion.is_wanted():
+        _push(asleep, occasion)
+    else:
+        for device in asleep:
+            occasion.suppressed(device, "call-over")
 
 
 def test_device(device: PushDevice) -> None:
     """Push one device without a call; its REGISTER raises E_PUSH_WOKE with the time it took."""
-    words = {"aor": device.subscriber.aor, "call_uid": "", "call_id": "", "caller": "", "caller_name": "Test"}
-    _push([device], words, kind="test", deadline=time.time() + TEST_SECONDS, is_wanted=lambda: True)
-
-
-def is_waiting(call_uid: str) -> bool:
-    """Whether the call is on the board and nobody has answered it. Without the board nothing may be assumed."""
-    try:
-        text = store().hget(keys.CALLS, call_uid)
-        return text is not None and from_json(CallState, text).state in WAITING
-    except (StoreError, ValueError) as error:
-        log.warning("[%s] not to be found on the board: %s", call_uid, error)
-        return False
+    deadline = time.time() + TEST_SECONDS
+    _push([device], Occasion(device.subscriber.aor, deadline, kind="test", caller_name="Test"))
 
 
 def _usable_devices(aor: str) -> list[PushDevice]:
@@ -85,31 +106,21 @@ def _usable_devices(aor: str) -> list[PushDevice]:
     return list(owned.exclude(state=PushDevice.State.REFUSED).order_by("pk"))
 
 
-def _push(
-    devices: Sequence[PushDevice],
-    words: dict[str, str],
-    *,
-    kind: str,
-    deadline: float,
-    is_wanted: Callable[[], bool],
-) -> None:
-    aor, call_uid = words["aor"], words["call_uid"]
+def _push(devices: Sequence[PushDevice], occasion: Occasion) -> None:
     parcels: list[tuple[Recipient, Wakeup]] = []
-    sent: list[Claim] = []
-    for claim in ledger.claim(devices, call_uid=call_uid, kind=kind):
+    claims: list[Claim] = []
+    for claim in ledger.claim(devices, call_uid=occasion.call_uid, kind=occasion.kind):
         if claim.attempt is None:
-            _suppressed(aor, claim.device, claim.why, call_uid)
+            occasion.suppressed(claim.device, claim.why)
             continue
         recipient = _recipient(claim.device)
         if isinstance(recipient, PushResult):
-            _ended(aor, claim, Outcome(recipient), kind, call_uid)
+            _ended(claim, Outcome(recipient), occasion)
             continue
-        push_id = str(claim.attempt.push_id)
-        parcels.append((recipient, Wakeup(push_id, kind, **words, sent_at=time.time(), deadline=deadline)))
-        sent.append(claim)
-    outcomes = sender().send(parcels, is_wanted=is_wanted) if parcels else ()
-    for claim, outcome in zip(sent, outcomes, strict=True):
-        _ended(aor, claim, outcome, kind, call_uid)
+        parcels.append((recipient, occasion.wakeup(str(claim.attempt.push_id))))
+        claims.append(claim)
+    for number, outcome in sender().send(parcels, is_wanted=occasion.is_wanted):
+        _ended(claims[number], outcome, occasion)
 
 
 def _recipient(device: PushDevice) -> Recipient | PushResult:
@@ -122,23 +133,24 @@ def _recipient(device: PushDevice) -> Recipient | PushResult:
         return PushResult(reason="token was stored under another SECRET_KEY")
 
 
-def _ended(aor: str, claim: Claim, outcome: Outcome, kind: str, call_uid: str) -> None:
+def _ended(claim: Claim, outcome: Outcome, occasion: Occasion) -> None:
     """Keep and tell what came of one push."""
     device, result = claim.device, outcome.result
     ledger.complete(claim, outcome)
-    about = {"aor": aor, "device": device.handle, "provider": device.provider}
+    log.info(
+        "[%s] push %s: %s",
+        occasion.call_uid or occasion.kind,
+        device,
+        outcome.suppressed or result.reason or result.status,
+    )
     if outcome.suppressed:
-        _suppressed(aor, device, outcome.suppressed, call_uid)
-    elif result.accepted:
-        told = {"kind": kind, "status": result.status, "ms": result.ms}
-        raise_event(E_PUSH_SENT, **about, **told, call_uid=call_uid)
-    else:
-        told = {"kind": kind, "status": result.status, "ms": result.ms, "provider_reason": result.reason}
-        raise_event(E_PUSH_FAILED, **about, **told, final=True, call_uid=call_uid)
-        if result.token_invalid:
-            raise_event(E_PUSH_TOKEN_INVALID, **about, reason=result.reason, call_uid=call_uid)
-    log.info("[%s] push %s: %s", call_uid or kind, device, outcome.suppressed or result.reason or result.status)
-
-
-def _suppressed(aor: str, device: PushDevice, why: str, call_uid: str) -> None:
-    raise_event(E_PUSH_SUPPRESSED, aor=aor, device=device.handle, provider=device.provider, why=why, call_uid=call_uid)
+        occasion.suppressed(device, outcome.suppressed)
+        return
+    about = {"device": device.handle, "provider": device.provider}
+    answer = {"kind": occasion.kind, "status": result.status, "ms": result.ms}
+    if result.accepted:
+        occasion.tell(E_PUSH_SENT, **about, **answer)
+        return
+    occasion.tell(E_PUSH_FAILED, **about, **answer, provider_reason=result.reason, final=True)
+    if result.token_invalid:
+        occasion.tell(E_PUSH_TOKEN_INVALID, **about, reason=result.reason)

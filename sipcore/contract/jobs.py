@@ -12,7 +12,9 @@ QUEUE_PUSH = "push"
 
 SEND_WAKEUP = "pbx.push.send_wakeup"
 """kwargs: aor, call_uid, call_id, caller, caller_name, deadline (epoch seconds), skip (list of device keys that ring
-already). Ask every push device of `aor` but those to wake up and register; nothing is sent after `deadline`."""
+already), worker (who asks). Ask every push device of `aor` but those to wake up and register; nothing is sent after
+`deadline`. Each device ends in one of E_PUSH_SENT, E_PUSH_FAILED with `final`, E_PUSH_SUPPRESSED, which is said to the
+worker on its channel as well: {"op": "raised", "event": {...}}."""
 
 LEARN_PUSH_DEVICE = "pbx.push.learn_device"
 """kwargs: aor, key (binding key), provider, param, prid, instance_id, user_agent. A REGISTER carried RFC 8599

@@ -20,6 +20,7 @@ ARGUMENTS = {
         "caller_name": "Alice",
         "deadline": 1.0,
         "skip": ["<urn:uuid:1>"],
+        "worker": "w1",
     },
     jobs.LEARN_PUSH_DEVICE: {
         "aor": "101@pbx.test",

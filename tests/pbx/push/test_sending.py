@@ -153,6 +153,6 @@ def sender(monkeypatch):
 def test_a_mistake_in_a_provider_costs_no_other_phone_its_push(sender):
     wakeup = Wakeup("id-1", "call", "101@pbx.test", "u1", "c1", "100@pbx.test", "Alice", 0.0, float("inf"))
 
-    outcomes = sender.send([(PHONE, wakeup), (PHONE, wakeup)])
+    outcomes = dict(sender.send([(PHONE, wakeup), (PHONE, wakeup)]))
 
-    assert outcomes == [Outcome(PushResult(reason="internal error: RuntimeError"), 1), Outcome(ACCEPTED, 1)]
+    assert outcomes == {0: Outcome(PushResult(reason="internal error: RuntimeError"), 1), 1: Outcome(ACCEPTED, 1)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -14,8 +15,8 @@ from pbx.push.models import PushAttempt, PushDevice
 from pbx.subscribers import actions as subscribers
 from sipcore.contract import keys
 from sipcore.contract.directory import SubscriberRecord
-from sipcore.contract.events import CATALOGUE
-from sipcore.contract.records import from_json
+from sipcore.contract.events import CATALOGUE, Event
+from sipcore.contract.records import from_dict, from_json
 from tests.support.push_server import Answer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,6 +103,34 @@ def test_all_phones_of_a_subscriber_are_pushed_at_once(push_server, bob, put_cal
 
     assert len(push_server.received) == 3
     assert time.monotonic() - started < 1.0
+
+
+def test_a_quick_provider_is_not_waited_for_a_slow_one(push_server, bob, put_call, events):
+    """The slow one is the first device, so that it is the first to be sent."""
+    learn(bob, TOKEN, key="k1")
+    learn(bob, f"{TOKEN}2", key="k2")
+    push_server.answers(Answer(delay=0.5))
+    put_call()
+
+    call_bob()
+
+    assert len(push_server.received) == 2
+    slow = push_server.received[0].body["device"]
+    assert [event.device for event in events()][1] == slow
+
+
+def test_the_worker_that_asked_is_told_on_its_own_channel(push_server, mobile, put_call, events, store):
+    put_call()
+    listening = store.pubsub(ignore_subscribe_messages=True)
+    listening.subscribe(keys.worker_channel("w1"))
+    listening.get_message(timeout=1)
+
+    call_bob(worker="w1")
+
+    said = json.loads(listening.get_message(timeout=1)["data"])
+    assert said["op"] == "raised"
+    assert from_dict(Event, said["event"]) == events()[0]
+    assert events()[0].name == "E_PUSH_SENT"
 
 
 def test_a_phone_that_rings_already_is_not_pushed(push_server, mobile, put_call, events):
