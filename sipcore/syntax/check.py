@@ -24,7 +24,10 @@ def check_request(request: Request) -> None:
     _check_common(request)
     if request.cseq_method != request.method:
         raise MalformedMessage("the method in CSeq is not that of the request")
-    _ = request.max_forwards, request.uri
+    _ = request.max_forwards
+    if request.uri.headers:
+        # §19.1.5, table 1: not allowed there. Passed on they would become headers of somebody else's request.
+        raise MalformedMessage("the Request-URI has headers")
 
 
 def check_response(response: Response) -> None:

@@ -24,7 +24,8 @@ MAX_LENGTH = 2**31 - 1
 
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _ANY_LINE_END = re.compile(r"\r\n|\r|\n")
-_NEEDED_TO_ANSWER = ("via", "from", "to", "call-id", "cseq")
+_NEEDED_TO_ANSWER = ("via", "cseq")
+"§17.1.3: by these two a response finds the transaction it belongs to."
 
 
 def parse_message(data: bytes) -> Request | Response:

@@ -41,6 +41,12 @@ def test_what_a_proxy_can_live_with_passes(_case, old, new):
         ("Max-Forwards too large", b"Max-Forwards: 70", b"Max-Forwards: 300", 400),
         ("Request-URI in brackets", b"INVITE sip:101@pbx.example.org", b"INVITE <sip:101@pbx.example.org>", 400),
         ("Request-URI without scheme", b"INVITE sip:101@pbx.example.org", b"INVITE 101", 400),
+        (
+            "Request-URI with headers",
+            b"INVITE sip:101@pbx.example.org",
+            b"INVITE sip:101@pbx.example.org?Route=%3Csip:x%3E",
+            400,
+        ),
         ("quotes not closed in From", b', again"', b", again", 400),
         ("To is no URI", b"To: <sip:101@pbx.example.org>", b"To: <pbx>", 400),
     ],

@@ -193,7 +193,8 @@ def test_a_salvaged_request_brings_no_line_ends_into_its_answer():
     "data",
     [
         wire(OPTIONS.replace("OPTIONS sip", "ACK sip")),
-        wire(OPTIONS.replace("Call-ID: one\n", "")),
+        wire(OPTIONS.replace("CSeq: 1 OPTIONS\n", "")),
+        wire(OPTIONS.replace("Via:", "X:")),
         wire("OPTIONS sip:c@d\n" + HEADERS),
         RESPONSE,
         b"",
