@@ -3,10 +3,17 @@
 
 import os
 import sys
+from pathlib import Path
+
+from pbx import dotenv
 
 
 def main() -> None:
     """Run a management command."""
+    try:
+        dotenv.load(os.environ, Path(__file__).resolve().parent)
+    except dotenv.UnreadableLine as refusal:
+        sys.exit(str(refusal))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pbx.settings")
     from django.core.management import execute_from_command_line
 

@@ -21,7 +21,9 @@ __all__ = ["PARTS", "Configuration", "Listener"]
 PARTS = ("web", "sip", "celery")
 MOST_WORKERS = 64
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z")
-_OFF = ("", "off", "none", "0")
+
+# What SIP workers listen at: the setting, its default, and whether over UDP as well. An empty default is off.
+SIP_LISTENERS = (("PBX_SIP", "0.0.0.0:5060", True),)
 
 Value = TypeVar("Value")
 
@@ -54,12 +56,12 @@ class Configuration:
     http: Listener
     "PBX_HTTP."
     sip: tuple[Listener, ...]
-    "PBX_SIP first, then PBX_SIPS, PBX_SIP_WS and PBX_SIP_WSS as far as they are on."
+    "PBX_SIP first."
     sip_workers: int = 1
     domains: tuple[str, ...] = ()
     "PBX_DOMAINS; empty: to be found out."
     advertise: str = ""
-    "PBX_ADVERTISE."
+    "PBX_ADVERTISE: what phones are told; judged by the workers."
     database_url: str = field(default="", repr=False)
     "DATABASE_URL; empty: embedded."
     redis_url: str = field(default="", repr=False)
@@ -82,16 +84,15 @@ class Configuration:
 
         nowhere = Listener("", "0.0.0.0", 0)  # noqa: S104 - stands in for a refused value
         http = read(_listener, environ, "PBX_HTTP", "0.0.0.0:8000", otherwise=nowhere)
-        sip = (
-            read(_listener, environ, "PBX_SIP", "0.0.0.0:5060", True, otherwise=nowhere),
-            read(_optional_listener, environ, "PBX_SIPS", "", otherwise=None),
-            read(_optional_listener, environ, "PBX_SIP_WS", "0.0.0.0:5080", otherwise=None),
-            read(_optional_listener, environ, "PBX_SIP_WSS", "", otherwise=None),
-        )
+        sip = [
+            read(_listener, environ, name, default, udp, otherwise=nowhere)
+            for name, default, udp in SIP_LISTENERS
+            if default or environ.get(name, "").strip()
+        ]
         found = cls(
             data=data,
             http=http,
-            sip=tuple(listener for listener in sip if listener is not None),
+            sip=tuple(sip),
             sip_workers=read(_workers, environ, otherwise=1),
             domains=read(_domains, environ, otherwise=()),
             advertise=environ.get("PBX_ADVERTISE", "").strip(),
@@ -127,11 +128,6 @@ def _listener(environ: Mapping[str, str], name: str, default: str, udp: bool = F
     if not colon or not re.fullmatch(r"\d{1,5}", port) or not 1 <= int(port) <= 65535:
         raise WrongSetting(name, text, allowed)
     return Listener(name, host, int(port), udp)
-
-
-def _optional_listener(environ: Mapping[str, str], name: str, default: str) -> Listener | None:
-    text = (environ.get(name, default) if name in environ else default).strip()
-    return None if text.lower() in _OFF else _listener({name: text}, name, default)
 
 
 def _workers(environ: Mapping[str, str]) -> int:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from .. import env
 from .child import ChildSpec
 from .configuration import Configuration
 from .layout import Layout
@@ -26,14 +25,14 @@ NOT_FOR_SIP = ("DATABASE_URL", "SECRET_KEY", "PBX_ADMIN_PASSWORD")
 
 def addresses(configuration: Configuration, layout: Layout, domains: tuple[str, ...]) -> dict[str, str]:
     """The variables that every part must agree on, whether they were given or are ours."""
-    redis = configuration.redis_url or layout.redis_url
-    return {
+    shared = {
         "DATABASE_URL": configuration.database_url or layout.database_url,
-        "REDIS_URL": redis,
-        "PBX_BROKER_URL": configuration.broker_url or env.broker(redis),
+        "REDIS_URL": configuration.redis_url or layout.redis_url,
+        "PBX_BROKER_URL": configuration.broker_url or ("" if configuration.redis_url else layout.broker_url),
         "PBX_DOMAINS": ",".join(domains),
         "PBX_DATA_DIR": str(layout.data),
     }
+    return {name: value for name, value in shared.items() if value}
 
 
 def preparation(environ: Mapping[str, str], shared: Mapping[str, str]) -> ChildSpec:
@@ -81,13 +80,19 @@ def _sip(configuration: Configuration, environment: dict[str, str]) -> list[Chil
         ChildSpec(
             name="sip" if count == 1 else f"sip-{number}",
             argv=(sys.executable, "-m", "sipcore"),
-            environment={**environment, "PBX_SIP_WORKER": str(number)},
+            environment=environment if count == 1 else {**environment, **_worker_id(environment, number)},
             directory=str(ROOT),
             open_files=True,
             stop_stage=STAGE_SIP,
         )
         for number in range(1, count + 1)
     ]
+
+
+def _worker_id(environment: Mapping[str, str], number: int) -> dict[str, str]:
+    """Workers that were given one name get a number each: it tells them apart in Via branches and bindings."""
+    given = environment.get("PBX_WORKER_ID", "")
+    return {"PBX_WORKER_ID": f"{given}-{number}"} if given else {}
 
 
 def _celery(configuration: Configuration, environment: dict[str, str]) -> list[ChildSpec]:

@@ -9,13 +9,6 @@ from .configuration import Configuration, Listener
 
 __all__ = ["welcome"]
 
-_OVER = {
-    "PBX_SIP": ("sip:{host}:{port}", "UDP and TCP"),
-    "PBX_SIPS": ("sips:{host}:{port}", "TLS"),
-    "PBX_SIP_WS": ("ws://{host}:{port}/", "WebSocket"),
-    "PBX_SIP_WSS": ("wss://{host}:{port}/", "WebSocket over TLS"),
-}
-
 
 def welcome(configuration: Configuration, domain: str, said: Sequence[str]) -> str:
     """The text; `said` are the lines of the preparation, among them the administrator when one was made."""
@@ -24,9 +17,8 @@ def welcome(configuration: Configuration, domain: str, said: Sequence[str]) -> s
         rows.append(("Web", f"http://{_reached_at(configuration.http)}:{configuration.http.port}/"))
     if "sip" in configuration.parts:
         for listener in configuration.sip:
-            form, over = _OVER[listener.setting]
-            address = configuration.advertise or _reached_at(listener)
-            rows.append(("SIP", f"{form.format(host=address, port=listener.port)}   {over}"))
+            address = configuration.advertise or f"{_reached_at(listener)}:{listener.port}"
+            rows.append(("SIP", f"sip:{address}   {'UDP and TCP' if listener.udp else 'TCP'}"))
         rows.append(("SIP domain", domain))
     rows.extend(
         (name, value.strip())

@@ -75,7 +75,6 @@ class ProductUnderTest:
         self.host = "127.0.0.1"
         self.http_port = free_port()
         self.sip_port = free_port(udp=True)
-        self.ws_port = free_port()
         self.admin = ("admin", "the-administrator-of-the-tests")
         self.domain = self.host  # the address that it listens at is its first domain, hence the realm
         self._arguments = tuple(arguments)
@@ -83,10 +82,10 @@ class ProductUnderTest:
         self._process: subprocess.Popen[bytes] | None = None
         self._read_from = 0
         settings = {
+            "PBX_ENV_FILE": "",  # a developer's .env has no say here
             "PBX_DATA_DIR": str(self.data),
             "PBX_HTTP": f"{self.host}:{self.http_port}",
             "PBX_SIP": f"{self.host}:{self.sip_port}",
-            "PBX_SIP_WS": f"{self.host}:{self.ws_port}",
             "PBX_ADMIN_PASSWORD": self.admin[1],
             "PBX_PUSH_HTTP_URL": self.push.url,
             "PBX_PUSH_HTTP_SECRET": "secret-of-the-push-receiver",

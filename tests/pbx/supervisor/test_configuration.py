@@ -18,10 +18,7 @@ def test_without_any_variable_everything_has_its_default():
     found = read()
 
     assert str(found.http) == "0.0.0.0:8000"
-    assert [(each.setting, str(each), each.udp) for each in found.sip] == [
-        ("PBX_SIP", "0.0.0.0:5060", True),
-        ("PBX_SIP_WS", "0.0.0.0:5080", False),
-    ]
+    assert [(each.setting, str(each), each.udp) for each in found.sip] == [("PBX_SIP", "0.0.0.0:5060", True)]
     assert (found.sip_workers, found.domains, found.database_url, found.redis_url) == (1, (), "", "")
 
 
@@ -33,7 +30,7 @@ def test_without_any_variable_everything_has_its_default():
         ("PBX_HTTP", "0.0.0.0:0", "PBX_HTTP is '0.0.0.0:0'"),
         ("PBX_HTTP", "0.0.0.0:65536", "PBX_HTTP is '0.0.0.0:65536'"),
         ("PBX_SIP", "off", "PBX_SIP is 'off'"),
-        ("PBX_SIPS", "0.0.0.0", "PBX_SIPS is '0.0.0.0'"),
+        ("PBX_SIP", "0.0.0.0", "PBX_SIP is '0.0.0.0'"),
         ("PBX_SIP_WORKERS", "0", "PBX_SIP_WORKERS is '0'; allowed is a number from 1 to 64"),
         ("PBX_SIP_WORKERS", "many", "PBX_SIP_WORKERS is 'many'"),
         ("PBX_DOMAINS", "pbx.example.org,a b", "PBX_DOMAINS is 'a b'; allowed is host names"),
@@ -68,7 +65,7 @@ def test_an_unknown_part_is_refused():
 
 def test_listeners_are_those_of_the_parts_that_are_started():
     assert [each.setting for each in read(("web",)).listeners] == ["PBX_HTTP"]
-    assert [each.setting for each in read(("sip",), PBX_SIP_WS="off").listeners] == ["PBX_SIP"]
+    assert [each.setting for each in read(("sip",)).listeners] == ["PBX_SIP"]
 
 
 def test_only_the_web_side_needs_a_database():
