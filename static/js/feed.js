@@ -1,0 +1,125 @@
+// The event feed: newest on top, no event twice, with a filter, and a pause that loses nothing.
+
+import { element, icon, timeOfDay } from "./dom.js";
+import { describe } from "./words.js";
+
+// The same table as KINDS in pbx/dashboard/events_log.py, which narrows the log.
+const KINDS = {
+  phones: ["E_UL_"],
+  calls: ["E_CALL_", "E_BRANCH_", "E_WAIT_", "E_INJECT_"],
+  pickup: ["E_CALL_PICKUP"],
+  push: ["E_PUSH_"],
+  trouble: ["E_AUTH_", "E_LIMIT_", "E_SCRIPT_", "E_SUB_FAILED", "E_PUSH_FAILED", "E_PUSH_TOKEN_", "E_NODE_DOWN"],
+};
+
+export class Feed {
+  constructor(root) {
+    this.list = root.querySelector("[data-feed]");
+    this.limit = Number(this.list.dataset.limit);
+    this.kindField = root.querySelector("[data-feed-kind]");
+    this.textField = root.querySelector("[data-feed-text]");
+    this.button = root.querySelector("[data-feed-pause]");
+    this.pill = root.querySelector("[data-feed-pill]");
+    this.placeholder = this.list.firstElementChild;
+    this.known = new Map(); // id -> event, newest last
+    this.held = []; // arrived while paused
+    this.paused = false;
+    this.button.addEventListener("click", () => this.pause(!this.paused));
+    this.pill.addEventListener("click", () => this.pause(false));
+    this.kindField.addEventListener("change", () => this.narrow());
+    this.textField.addEventListener("input", () => this.narrow());
+  }
+
+  snapshot(events) {
+    for (const event of events) this.take(event);
+    this.settle();
+  }
+
+  happened(event) {
+    this.take(event);
+    this.settle();
+  }
+
+  dropped(count) {
+    const text = interpolate(ngettext("%s event was too much for this page", "%s events were too much for this page", count), [count]);
+    this.list.prepend(element("li.feed-gap", text));
+  }
+
+  // Older events of the log, newest first, below those that are here.
+  append(events) {
+    for (const event of events) {
+      if (this.known.has(event.id)) continue;
+      this.known.set(event.id, event);
+      this.list.append(item(event));
+    }
+    this.settle();
+  }
+
+  pause(paused) {
+    this.paused = paused;
+    this.button.setAttribute("aria-pressed", String(paused));
+    this.button.title = this.button.ariaLabel = paused ? gettext("Go on") : gettext("Pause");
+    if (!paused) for (const event of this.held.splice(0)) this.list.prepend(item(event));
+    this.settle();
+  }
+
+  narrow() {
+    this.list.replaceChildren(this.placeholder);
+    const events = [...this.known.values()].sort((a, b) => b.ts - a.ts).filter((event) => this.matches(event));
+    this.list.append(...events.slice(0, this.limit).map(item));
+    this.settle();
+    this.onNarrow?.();
+  }
+
+  get kind() {
+    return this.kindField.value;
+  }
+
+  get text() {
+    return this.textField.value.trim();
+  }
+
+  matches(event) {
+    if (this.kind && !KINDS[this.kind].some((start) => event.name.startsWith(start))) return false;
+    const haystack = () => `${event.name} ${describe(event).text} ${JSON.stringify(event.attributes)}`.toLocaleLowerCase();
+    return !this.text || haystack().includes(this.text.toLocaleLowerCase());
+  }
+
+  take(event) {
+    if (this.known.has(event.id)) return;
+    this.known.set(event.id, event);
+    if (this.known.size > this.limit * 2) this.known.delete(this.known.keys().next().value);
+    if (!this.matches(event)) return;
+    if (!this.paused) this.list.prepend(item(event));
+    else if (this.held.push(event) > this.limit) this.held.shift();
+  }
+
+  settle() {
+    const items = this.list.querySelectorAll(".feed-item");
+    // A reader who has scrolled down or paused is not robbed of what he reads.
+    if (!this.paused) for (let index = this.limit; index < items.length; index += 1) items[index].remove();
+    this.placeholder.hidden = items.length > 0;
+    this.pill.hidden = this.held.length === 0;
+    this.pill.textContent = interpolate(ngettext("%s new", "%s new", this.held.length), [this.held.length]);
+  }
+}
+
+export function item(event) {
+  const { symbol, colour, text } = describe(event);
+  const when = element("time.feed-time", { datetime: new Date(event.ts * 1000).toISOString() }, timeOfDay(event.ts));
+  const attributes = Object.entries(event.attributes).flatMap(([name, value]) => [
+    element("dt", name),
+    element("dd", typeof value === "object" ? JSON.stringify(value) : String(value)),
+  ]);
+  const link = event.call_uid ? element("a", { href: `/calls/${encodeURIComponent(event.call_uid)}/` }, gettext("The call")) : "";
+  return element(
+    "li.feed-item",
+    { "data-id": event.id },
+    element(
+      "details",
+      element("summary", element(`span.feed-icon.text-${colour}`, icon(symbol)), element("span.feed-text", text), when),
+      element("dl.facts", element("dt", gettext("event")), element("dd", element("code", event.name)), ...attributes),
+      link,
+    ),
+  );
+}
