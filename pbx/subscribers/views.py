@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -46,7 +45,8 @@ def subscriber_list(request: HttpRequest) -> HttpResponse:
     )
     presence = presence_of(listing)
     people = [(row, presence[row.aor]) for row in listing]
-    context = {"listing": listing, "people": people, "state": state, "several_domains": len(settings.SIP_DOMAINS) > 1}
+    several = Subscriber.objects.order_by().values("domain").distinct().count() > 1
+    context = {"listing": listing, "people": people, "state": state, "several_domains": several}
     return render(request, "subscribers/list.html", context)
 
 
