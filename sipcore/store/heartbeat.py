@@ -113,7 +113,7 @@ class Heartbeat:
         scores = {member.decode(): float(score) for member, score in zip(members[::2], members[1::2], strict=True)}
         alive = {name for name, until in scores.items() if until > epoch and name != self._name}
         if epoch < self._patient_until:
-            self._set_peers(alive | (self._peers & scores.keys()))
+            self._set_peers(alive | self._peers)
             return
         self._set_peers(frozenset(alive))
         for name in scores.keys() - alive - {self._name}:
@@ -138,7 +138,8 @@ class Heartbeat:
         while True:
             self._beat_now.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._beat_now.wait(), BEAT)
+                async with asyncio.timeout(BEAT):  # not wait_for, which may swallow being cancelled (CPython #86296)
+                    await self._beat_now.wait()
             try:
                 await (self.beat() if self._has_beaten else self._begin())
             except StoreUnavailable:

@@ -71,7 +71,8 @@ class Link:
         if self._task is None:
             self._task = asyncio.create_task(self._keep_open(), name=f"redis link {self._name}")
         try:
-            await asyncio.wait_for(self._open.wait(), wait)
+            async with asyncio.timeout(wait):
+                await self._open.wait()
         except TimeoutError:
             return False
         return True

@@ -85,7 +85,8 @@ class Pipe:
         """Write what is queued, wait briefly for the answers, and close."""
         if self.connected and self._waiting:
             try:
-                await asyncio.wait_for(self.execute("PING"), self._reply_timeout)
+                async with asyncio.timeout(self._reply_timeout):
+                    await self.execute("PING")
             except (StoreUnavailable, TimeoutError):
                 log.warning("redis: closed before everything was answered")
         await self._link.close()
