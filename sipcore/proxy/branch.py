@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..syntax import Response
-    from ..transaction import ClientTransaction, ServerTransaction
+    from ..transaction import ClientTransaction
     from .response_context import ResponseContext
     from .target import Target
 
@@ -74,11 +74,6 @@ class Branch:
         """Whether it may still answer, and nobody asked it not to."""
         return self.state in _LIVE
 
-    @property
-    def server(self) -> ServerTransaction | None:
-        """The transaction of the request that was forked, None once it is destroyed."""
-        return self.context.server
-
     # as the user of its client transaction
 
     def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
@@ -92,6 +87,10 @@ class Branch:
     def transport_failed(self, transaction: ClientTransaction, now: float) -> None:
         """None will."""
         self.context.branch_unsent(self, now)
+
+    def abort(self, now: float) -> None:
+        """A fault of ours: the request it belongs to is given up."""
+        self.context.abort(now)
 
     def __repr__(self) -> str:
         return f"<Branch {self.id} {self.state} {self.last_code}>"

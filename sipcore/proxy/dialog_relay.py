@@ -46,11 +46,6 @@ class DialogRelay:
         """The branch's transaction, None once it is over."""
         return self._client
 
-    @property
-    def server(self) -> ServerTransaction | None:
-        """The sender's transaction, None once it is destroyed."""
-        return self._server
-
     def start(self, now: float) -> None:
         """Send it on."""
         self._send(self._hop.flow, now)
@@ -101,11 +96,18 @@ class DialogRelay:
         if flow.connection:
             core.watch(flow.connection, self)
 
+    def abort(self, now: float) -> None:
+        """A fault of ours: the sender gets 500."""
+        self._answer(500, now)
+
     def _fail(self, now: float) -> None:
-        if self._server is not None and not self._server.is_final:
-            response = make_response(self._request, 480, to_tag=self._core.new_token())
-            self._core.layer.respond(self._server, response, now)
+        self._answer(480, now)
         self._over(480)
+
+    def _answer(self, status: int, now: float) -> None:
+        if self._server is not None and not self._server.is_final:
+            response = make_response(self._request, status, to_tag=self._core.new_token())
+            self._core.layer.respond(self._server, response, now)
 
     def _over(self, status: int) -> None:
         if self._client is None:

@@ -39,8 +39,6 @@ def absorb(core: ProxyCore, branch: Branch, transaction: ClientTransaction, answ
 class _Nobody:
     """The user of a BYE whose fate is of no interest."""
 
-    server = None
-
     def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         pass
 
@@ -48,6 +46,9 @@ class _Nobody:
         pass
 
     def transport_failed(self, transaction: ClientTransaction, now: float) -> None:
+        pass
+
+    def abort(self, now: float) -> None:
         pass
 
 

@@ -42,7 +42,7 @@ from .takeover import Takeover
 
 if TYPE_CHECKING:
     from ..syntax import Response
-    from ..transaction import ClientTransaction, ServerTransaction
+    from ..transaction import ClientTransaction
     from ..transaction.timers import Timer
     from .core import ProxyCore
     from .request import ServerRequest
@@ -96,11 +96,6 @@ class ResponseContext:
         "When the caller, whose connection has closed, counts as gone."
         self._timer: Timer | None = None
         self._timer_at = 0.0
-
-    @property
-    def server(self) -> ServerTransaction | None:
-        """The transaction of the request, None once it is destroyed."""
-        return self._request.transaction
 
     # targets
 
@@ -337,6 +332,11 @@ class ResponseContext:
         """Give all branches up; the caller has been answered, or is about to be."""
         self._wind_up(cause, hold_why, takeover_outcome, now)
 
+    def abort(self, now: float) -> None:
+        """A fault of ours has struck this request: end it."""
+        self._core.answer_ourselves(self._request, 500, (), "local", now)
+        self._wind_up(ENDED, "final", "failed", now)
+
     def caller_closed(self, at: float) -> None:
         """The caller's connection is gone; `at` he counts as gone himself."""
         self._gone_at = at
@@ -482,7 +482,7 @@ class ResponseContext:
             self._look_at_the_clock(now)
         except Exception:
             self._core.report_bug()
-            self._core.answer_ourselves(self._request, 500, (), "local", now)
+            self.abort(now)
 
     def _look_at_the_clock(self, now: float) -> None:
         request = self._request

@@ -187,9 +187,7 @@ class Upcalls:
 
     def _failed(self, transaction: ClientTransaction, now: float) -> None:
         self._core.report_bug()
-        server = transaction.user.server
-        if server is not None and not server.is_final:
-            self._respond(server, 500, (), now)
+        transaction.user.abort(now)
 
     def _respond(
         self, transaction: ServerTransaction, status: int, headers: tuple[tuple[str, str], ...], now: float
