@@ -84,8 +84,9 @@ class DialogRelay:
     def transport_failed(self, transaction: ClientTransaction, now: float) -> None:
         """It cannot be reached over its flow. Its address is tried once: a phone may have connected again."""
         self._drop_client()
-        if self._hop.fallback != transaction.flow and self._server is not None and not self._server.is_final:
-            self._send(self._hop.fallback, now)
+        address = self._hop.address
+        if address != transaction.flow and self._server is not None and not self._server.is_final:
+            self._send(address, now)
         else:
             self._fail(now)
 

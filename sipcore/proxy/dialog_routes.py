@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..contract.flow import Flow
+from ..syntax import parse_uri
 from .forwarding import flow_of, own_routes
 
 if TYPE_CHECKING:
     from ..syntax import Address, Request
-    from .edge import Edge
     from .flow_token import FlowTokens
+    from .forwarding import Forwarder
 
 __all__ = ["DialogRoutes", "Hop"]
 
@@ -27,13 +28,18 @@ class Hop(NamedTuple):
     uri: str
     "The Request-URI it leaves with."
     flow: Flow
-    fallback: Flow
-    "Where the URI itself leads: for when the flow is a connection that is gone."
     from_caller: bool
     skip_routes: int
     "Route values at the front that have been used up."
-    routes: Sequence[str] | None
+    routes: Sequence[str] | None = None
     "All Route values that it leaves with, where that cannot be said by dropping some."
+    next_uri: str = ""
+    "The URI of the next hop where that is not `uri`."
+
+    @property
+    def address(self) -> Flow:
+        """Where the URI itself leads: for when the flow is a connection that is gone."""
+        return flow_of(parse_uri(self.next_uri or self.uri))
 
 
 class DialogRoutes:
@@ -44,10 +50,13 @@ class DialogRoutes:
     recently used side is forgotten; losing one costs what it costs without this: the request goes to the old place.
     """
 
-    __slots__ = ("_edge", "_is_reachable", "_limit", "_moved", "_tokens")
+    __slots__ = ("_forwarder", "_is_reachable", "_limit", "_moved", "_own_route", "_tokens")
 
-    def __init__(self, edge: Edge, tokens: FlowTokens, is_reachable: Callable[[Flow], bool], limit: int) -> None:
-        self._edge = edge
+    def __init__(
+        self, forwarder: Forwarder, tokens: FlowTokens, is_reachable: Callable[[Flow], bool], limit: int
+    ) -> None:
+        self._forwarder = forwarder
+        self._own_route = forwarder.own_route()
         self._tokens = tokens
         self._is_reachable = is_reachable
         self._limit = limit
@@ -55,40 +64,62 @@ class DialogRoutes:
 
     def hop(self, request: Request, arrival: Flow) -> Hop | None:
         """Where a request that came over `arrival` goes; None when it carries no token that is valid for it."""
-        routes: list[Address] = request.routes
+        keys = request.keys
+        if "route" not in keys:
+            return None
+        if keys.count("route") == 1:
+            # Most phones give back our one entry as it was, and nothing else.
+            match = self._own_route.fullmatch(request.header("route") or "")
+            if match is not None:
+                return self._with_token(match[1], request, arrival, request.target, 1)
+        return self._along(request, request.routes, arrival)
+
+    def _along(self, request: Request, routes: Sequence[Address], arrival: Flow) -> Hop | None:
+        edge = self._forwarder.edge
         if not routes:
             return None
         top = routes[0].uri
         uri, skip, kept = request.target, 0, None
-        if self._edge.is_this_edge(top.host, top.port) and top.user:
-            token, skip = top.user, own_routes(request, self._edge)
+        if edge.is_this_edge(top.host, top.port) and top.user:
+            token, skip = top.user, own_routes(request, edge)
             rest = routes[skip:]
+            next_uri = ""
         else:
             # §16.4: a strict router before us has put our entry into the Request-URI, and the URI last in the Route.
             here = request.uri
-            if not (here.user and here.host and self._edge.is_this_edge(here.host, here.port)):
+            if not (here.user and edge.is_this_edge(here.host, here.port)):
                 return None
             token, uri, rest = here.user, routes[-1].uri_text, routes[:-1]
             kept = [f"<{route.uri_text}>" for route in rest]
-        content = self._tokens.read(token, request.call_id, request.from_tag, request.to_tag)
-        if content is None:
-            return None
-        next_uri = request.uri if kept is None else routes[-1].uri
+            next_uri = ""
         if rest:
-            next_uri = rest[0].uri
-            if "lr" not in next_uri.parameters:
+            next_uri = rest[0].uri_text
+            if "lr" not in rest[0].uri.parameters:
                 # §16.6 step 6: a strict router after us wants itself in the Request-URI.
                 kept = [*(f"<{route.uri_text}>" for route in rest[1:]), f"<{uri}>"]
-                uri = rest[0].uri_text
-        flow = content.there
-        if arrival != content.here:
-            self._remember(token, content.from_caller, arrival)
+                uri, next_uri = next_uri, ""
+        return self._with_token(token, request, arrival, uri, skip, kept, next_uri)
+
+    def _with_token(
+        self,
+        token: str,
+        request: Request,
+        arrival: Flow,
+        uri: str,
+        skip: int,
+        routes: Sequence[str] | None = None,
+        next_uri: str = "",
+    ) -> Hop | None:
+        content = self._tokens.read(token, request)
+        if content is None:
+            return None
+        from_caller, here, flow = content
+        if arrival != here:
+            self._remember(token, from_caller, arrival)
         if self._moved:
-            flow = self._moved.get((token, not content.from_caller), flow)
-        fallback = flow_of(next_uri)
-        if not self._is_reachable(flow):
-            flow = fallback
-        return Hop(uri, flow, fallback, content.from_caller, skip, kept)
+            flow = self._moved.get((token, not from_caller), flow)
+        hop = Hop(uri, flow, from_caller, skip, routes, next_uri)
+        return hop if self._is_reachable(flow) else hop._replace(flow=hop.address)
 
     def _remember(self, token: str, is_caller: bool, flow: Flow) -> None:
         moved = self._moved

@@ -20,9 +20,12 @@ import hmac
 from binascii import Error, a2b_base64, b2a_base64
 from functools import lru_cache
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..contract.flow import Flow
+
+if TYPE_CHECKING:
+    from ..syntax import Request
 
 __all__ = ["FlowTokens", "TokenContent"]
 
@@ -61,18 +64,18 @@ class FlowTokens:
         data = b2a_base64(self._mac(flows, call_id, caller_tag) + flows, newline=False)
         return data.translate(_TO_URL, b"=").decode("ascii")
 
-    def read(self, token: str, call_id: str, from_tag: str, to_tag: str) -> TokenContent | None:
-        """What the token says to a request with this Call-ID and these tags; None when it is not valid for it."""
+    def read(self, token: str, request: Request) -> TokenContent | None:
+        """What the token says to a request that carries it; None when it is not valid for that one."""
         if not 20 < len(token) < _LONGEST:
             return None
         try:
             data = a2b_base64(token.encode("ascii").translate(_FROM_URL) + b"==")
         except (Error, UnicodeEncodeError):
             return None
-        mac, flows = data[:_MAC_SIZE], data[_MAC_SIZE:]
-        if hmac.compare_digest(mac, self._mac(flows, call_id, from_tag)):
+        mac, flows, call_id = data[:_MAC_SIZE], data[_MAC_SIZE:], request.call_id
+        if hmac.compare_digest(mac, self._mac(flows, call_id, request.from_tag)):
             from_caller = True
-        elif hmac.compare_digest(mac, self._mac(flows, call_id, to_tag)):
+        elif hmac.compare_digest(mac, self._mac(flows, call_id, request.to_tag)):
             from_caller = False
         else:
             return None

@@ -6,11 +6,12 @@ phone whose answer nobody takes. The bytes are edited by `syntax`; this module d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..contract.flow import Flow
-from ..syntax import Via, forward_request, make_request, parse_address
+from ..syntax import forward_request, make_request, parse_address
 from .loops import MAGIC_COOKIE, loop_hash
 
 if TYPE_CHECKING:
@@ -23,22 +24,41 @@ __all__ = ["Forwarder", "flow_of", "own_routes"]
 
 _CREATES_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 _DEFAULT_PORTS = {"tls": 5061, "ws": 80, "wss": 443}
-_TRANSPORTS = frozenset({"udp", "tcp", "tls", "ws", "wss"})
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 
 class Forwarder:
     """Writes requests on behalf of one edge."""
 
-    __slots__ = ("_edge", "_max_forwards", "_new_token", "_prefix", "_sent_by", "_tokens", "_via")
+    __slots__ = ("_max_forwards", "_new_token", "_own_branch", "_prefix", "_record_route", "_tokens", "_via", "edge")
 
     def __init__(self, edge: Edge, new_token: Callable[[], str], tokens: FlowTokens, policy: Policy) -> None:
-        self._edge = edge
+        self.edge = edge
         self._new_token = new_token
         self._tokens = tokens
         self._max_forwards = policy.max_forwards
         self._prefix = f"{MAGIC_COOKIE}{edge.worker}."
-        self._sent_by = {name: edge.address_for(name) for name in _TRANSPORTS}
-        self._via = {name: f"SIP/2.0/{name.upper()} {_at(at)};rport;branch=" for name, at in self._sent_by.items()}
+        self._own_branch = re.compile(rf"[^,\"]*;branch=({re.escape(self._prefix)}[^;,\s]+)")
+        self._via: dict[str, str] = {}
+        self._record_route: dict[str, str] = {}
+        for transport in TRANSPORTS:
+            address = _written(edge.address_for(transport))
+            parameter = "" if transport == "udp" else f";transport={transport}"
+            self._via[transport] = f"SIP/2.0/{transport.upper()} {address};rport;branch={self._prefix}"
+            self._record_route[transport] = f"@{address}{parameter};lr>"
+
+    def own_route(self) -> re.Pattern[str]:
+        """Matches a Route value that is a Record-Route value of ours as it was written; its group is the token."""
+        endings = "|".join(sorted({re.escape(ending) for ending in self._record_route.values()}))
+        return re.compile(rf"<sip:([A-Za-z0-9_-]+)(?:{endings})")
+
+    def recognise(self, response: Response) -> None:
+        """Read the branch of a response to a request of ours the quick way; whatever looks unusual is left to syntax."""
+        keys = response.keys
+        if "via" in keys:
+            match = self._own_branch.match(response.lines[keys.index("via")])
+            if match is not None:
+                response.branch = match[1]
 
     def speaks(self, transport: str) -> bool:
         """Whether a transport is one that SIP is spoken over."""
@@ -51,47 +71,55 @@ class Forwarder:
         a Route that the caller brought along, unless `keep_routes`: where the call goes is not his to say.
         """
         record_route: Sequence[str] = ()
+        caller_side, callee_side = arrival.transport, target.flow.transport
         if request.method in _CREATES_DIALOG:
             token = self._tokens.make(request.call_id, request.from_tag, arrival, target.flow)
-            record_route = self._record_route(token, arrival.transport, target.flow.transport)
-        remove = ("proxy-authorization",) if request.has("proxy-authorization") else ()
+            record_route = (f"<sip:{token}{self._record_route[callee_side]}",)
+            if caller_side != callee_side:
+                # RFC 5658 §3.3: each side must see the transport that it is to use, so there are two entries. The
+                # upper one is the callee's. They share the token, by which we know them to be one hop.
+                record_route = (*record_route, f"<sip:{token}{self._record_route[caller_side]}")
+        keys = request.keys
+        remove: tuple[str, ...] = ("proxy-authorization",) if "proxy-authorization" in keys else ()
         skip = 0
-        if request.has("route"):
+        if "route" in keys:
             if keep_routes:
-                skip = own_routes(request, self._edge)
+                skip = own_routes(request, self.edge)
             else:
                 remove = (*remove, "route")
         uri, routes, headers = target.uri, target.route, target.headers
-        first = _first_route(request, skip, routes) if routes or (keep_routes and skip < len(request.routes)) else None
+        first = _first_route(request, skip, routes) if routes or keep_routes else None
         if first is not None and "lr" not in first.parameters:
             # §16.6 step 6: the next hop is a strict router. It wants itself in the Request-URI, and the rest behind.
             rest = [*routes, *(f"<{route.uri_text}>" for route in request.routes[skip:] if keep_routes)]
             headers = (*headers, *(("Route", value) for value in (*rest[1:], f"<{uri}>")))
             uri, routes, skip, remove = str(first), (), 0, (*remove, "route")
-        return self._forward(request, uri, target.flow, record_route, skip, routes, headers, remove)
+        branch = f"{self._new_token()}.{loop_hash(request)}"
+        return self._forward(request, uri, target.flow, branch, record_route, skip, routes, headers, remove)
 
     def in_dialog(
         self, request: Request, uri: str, flow: Flow, skip_routes: int, routes: Sequence[str] | None
     ) -> Request:
         """The copy of a request within a dialog. `routes`, when given, replace all that it has."""
+        branch = f"{self._new_token()}.0"  # within a dialog Max-Forwards is what ends a loop
         if routes is not None:
             headers = tuple(("Route", value) for value in routes)
-            return self._forward(request, uri, flow, (), 0, (), headers, ("route",))
-        return self._forward(request, uri, flow, (), skip_routes, (), (), ())
+            return self._forward(request, uri, flow, branch, headers=headers, remove=("route",))
+        return self._forward(request, uri, flow, branch, skip_routes=skip_routes)
 
     def _forward(
         self,
         request: Request,
         uri: str,
         flow: Flow,
-        record_route: Sequence[str],
-        skip_routes: int,
-        routes: Sequence[str],
-        headers: Sequence[tuple[str, str]],
-        remove: Sequence[str],
+        branch: str,
+        record_route: Sequence[str] = (),
+        skip_routes: int = 0,
+        routes: Sequence[str] = (),
+        headers: Sequence[tuple[str, str]] = (),
+        remove: Sequence[str] = (),
     ) -> Request:
         hops = request.max_forwards
-        branch = f"{self._prefix}{self._new_token()}.{loop_hash(request)}"
         forwarded = forward_request(
             request,
             target=uri,
@@ -103,19 +131,9 @@ class Forwarder:
             headers=headers,
             remove=remove,
         )
-        return self._with_branch(forwarded, flow, branch)
-
-    def _record_route(self, token: str, caller_side: str, callee_side: str) -> list[str]:
-        values = [self._record_route_value(token, callee_side)]
-        if caller_side != callee_side:
-            # RFC 5658 §3.3: each side must see the transport that it is to use, so there are two entries. The upper
-            # one is the callee's. They share the token, by which we know them to be one hop.
-            values.append(self._record_route_value(token, caller_side))
-        return values
-
-    def _record_route_value(self, token: str, transport: str) -> str:
-        parameter = "" if transport == "udp" else f";transport={transport}"
-        return f"<sip:{token}@{_at(self._edge.address_for(transport))}{parameter};lr>"
+        # What was just written need not be read back: that would cost as much as the forwarding itself.
+        forwarded.branch = self._prefix + branch
+        return forwarded
 
     def farewell(self, invite: Request, answer: Response, flow: Flow) -> tuple[Request, Request]:
         """ACK and BYE for a 2xx that nobody takes, as the caller would have sent them (§13.2.2.4, §15.1.1).
@@ -138,12 +156,11 @@ class Forwarder:
     def _own(
         self, invite: Request, answer: Response, method: str, number: int, uri: str, routes: list[str], flow: Flow
     ) -> Request:
-        branch = f"{self._prefix}{self._new_token()}.{loop_hash(invite)}"
-        request = make_request(
+        return make_request(
             method,
             uri,
             [
-                ("Via", self._via[flow.transport] + branch),
+                ("Via", f"{self._via[flow.transport]}{self._new_token()}.0"),
                 ("Max-Forwards", str(self._max_forwards)),
                 *(("Route", value) for value in routes),
                 ("From", invite.header("from") or ""),
@@ -152,23 +169,17 @@ class Forwarder:
                 ("CSeq", f"{number} {method}"),
             ],
         )
-        return self._with_branch(request, flow, branch)
-
-    def _with_branch(self, request: Request, flow: Flow, branch: str) -> Request:
-        # What was just written need not be read back: that would cost as much as the forwarding itself.
-        host, port = self._sent_by[flow.transport]
-        request.branch = branch
-        request.top_via = Via("SIP/2.0", flow.transport.upper(), host, port, {"rport": None, "branch": branch})
-        return request
 
 
-def _at(address: tuple[str, int]) -> str:
+def _written(address: tuple[str, int]) -> str:
     host, port = address
     return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
 def _first_route(request: Request, skip: int, routes: Sequence[str]) -> Uri | None:
-    return parse_address(routes[0]).uri if routes else request.routes[skip].uri
+    if routes:
+        return parse_address(routes[0]).uri
+    return request.routes[skip].uri if skip < len(request.routes) else None
 
 
 def own_routes(request: Request, edge: Edge) -> int:
@@ -186,7 +197,7 @@ def own_routes(request: Request, edge: Edge) -> int:
 def flow_of(uri: Uri) -> Flow:
     """Where a URI leads when no flow is known: its transport, host and port, or the defaults (RFC 3263, without DNS)."""
     transport = (uri.parameters.get("transport") or ("tls" if uri.scheme == "sips" else "udp")).lower()
-    if transport not in _TRANSPORTS:
+    if transport not in TRANSPORTS:
         transport = "udp"
     host = (uri.parameters.get("maddr") or uri.host).strip("[]")
     return Flow(transport, host, uri.port or _DEFAULT_PORTS.get(transport, 5060))

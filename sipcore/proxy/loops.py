@@ -35,7 +35,7 @@ def owner_of_branch(branch: str) -> str:
 def loop_hash(request: Request) -> str:
     """Eight hex digits over what decides the way of a request. Not a secret: who forges it stops his own request."""
     value = crc32(request.target.encode("utf-8", "surrogateescape"))
-    if request.has("route"):
+    if "route" in request.keys:
         for route in request.headers("route"):
             value = crc32(route.encode("utf-8", "surrogateescape"), value)
     return f"{value:08x}"
@@ -43,14 +43,14 @@ def loop_hash(request: Request) -> str:
 
 def was_here(request: Request, edge: Edge) -> bool:
     """Whether the request has passed this edge before."""
-    vias = request.vias
-    return len(vias) > 1 and any(edge.is_this_edge(via.host, via.port) for via in vias[1:])
+    return any(edge.is_this_edge(via.host, via.port) for via in request.vias)
 
 
 def is_looped(request: Request, edge: Edge) -> bool:
     """Whether the request has been here before just as it is now."""
-    if len(request.headers("via")) == 1 and "," not in request.headers("via")[0]:
-        return False
+    keys = request.keys
+    if keys.count("via") == 1 and "," not in request.lines[keys.index("via")]:
+        return False  # nearly every request comes from whoever made it
     ending = ""
     for via in request.vias:
         if owner_of_branch(via.branch) and edge.is_this_edge(via.host, via.port):

@@ -110,9 +110,8 @@ class ResponseContext:
         keep_routes: bool = False,
     ) -> list[Branch]:
         """Start a branch for each target that is not refused; the best q first, else in their order."""
-        ordered = sorted(targets, key=lambda target: -target.q)
         started = []
-        for target in ordered:
+        for target in sorted(targets, key=_by_q):
             why = self._refusal(target, now, injected=injected, is_pickup=is_pickup)
             if why:
                 self._core.emit(InjectRejected(self._request, target, why))
@@ -157,8 +156,7 @@ class ResponseContext:
             return "limit"
         if len(self.branches) >= self._core.limits.branches:
             return "limit"
-        key = target.device_key
-        earlier = next((branch for branch in reversed(self.branches) if branch.target.device_key == key), None)
+        earlier = self._latest_branch(target.device_key) if self.branches else None
         verdict = dispatch(earlier, target, is_pickup=is_pickup)
         if verdict is Verdict.DECLINED:
             return "declined"
@@ -173,6 +171,12 @@ class ResponseContext:
         if earlier is not None and verdict is Verdict.REPLACE:
             self._abandon(earlier)
         return ""
+
+    def _latest_branch(self, device_key: str) -> Branch | None:
+        for branch in reversed(self.branches):
+            if branch.target.device_key == device_key:
+                return branch
+        return None
 
     def _start(self, target: Target, ring_seconds: float | None, now: float, *, keep_routes: bool) -> Branch:
         core, request = self._core, self._request
@@ -443,27 +447,30 @@ class ResponseContext:
 
     # time
 
-    def _deadlines(self) -> Iterable[float]:
-        yield self._deadline
+    def _next_deadline(self) -> float:
+        at = self._deadline
         if self.hold is not None:
-            yield self.hold.deadline
+            at = min(at, self.hold.deadline)
         if self._gone_at is not None:
-            yield self._gone_at
-        if self.takeover is not None:
-            at = self.takeover.deadline(originals_ring=self._originals_ring(), is_held=self.hold is not None)
-            if at is not None:
-                yield at
+            at = min(at, self._gone_at)
         for branch in self.branches:
             if branch.is_live:
-                if branch.ring_deadline:
-                    yield branch.ring_deadline
-                if branch.timer_c:
-                    yield branch.timer_c
+                if 0 < branch.ring_deadline < at:
+                    at = branch.ring_deadline
+                if 0 < branch.timer_c < at:
+                    at = branch.timer_c
+        takeover_ends = self._takeover_deadline()
+        return at if takeover_ends is None else min(at, takeover_ends)
+
+    def _takeover_deadline(self) -> float | None:
+        if self.takeover is None:
+            return None
+        return self.takeover.deadline(originals_ring=self._originals_ring(), is_held=self.hold is not None)
 
     def _arm(self) -> None:
         if self._request.is_final:
             return
-        at = min(self._deadlines())
+        at = self._next_deadline()
         if self._timer is not None:
             if self._timer_at <= at:
                 return
@@ -494,10 +501,9 @@ class ResponseContext:
         if self._deadline <= now:
             self._finish(now)
             return
-        if self.takeover is not None:
-            at = self.takeover.deadline(originals_ring=self._originals_ring(), is_held=self.hold is not None)
-            if at is not None and at <= now:
-                self._release_takeover(now)
+        takeover_ends = self._takeover_deadline()
+        if takeover_ends is not None and takeover_ends <= now:
+            self._release_takeover(now)
         for branch in self.branches:
             if branch.is_live and (0 < branch.ring_deadline <= now or 0 < branch.timer_c <= now):
                 self._give_up(branch, NO_ANSWER, now)
@@ -508,3 +514,7 @@ class ResponseContext:
             self._give_up_the_silent(now)
         self.settle(now)
         self._arm()
+
+
+def _by_q(target: Target) -> float:
+    return -target.q

@@ -38,7 +38,7 @@ class Upcalls:
 
     def __init__(self, core: ProxyCore) -> None:
         self._core = core
-        self._dialogs = DialogRoutes(core.edge, core.tokens, core.is_reachable, core.limits.moved_flows)
+        self._dialogs = DialogRoutes(core.forwarder, core.tokens, core.is_reachable, core.limits.moved_flows)
         self._count = 0
         self._ongoing: dict[MergeKey, ServerRequest] = {}
         "By what a second copy of the same request, come by another way, would share with it."
@@ -60,9 +60,9 @@ class Upcalls:
         is_invite = request.method == "INVITE"
         if is_invite:
             core.unanswered.append(transaction)
-        if request.to_tag and request.has("route") and request.max_forwards != 0:
+        if "route" in request.keys and request.max_forwards != 0:
             hop = self._dialogs.hop(request, transaction.flow)
-            if hop is not None:
+            if hop is not None and request.to_tag:
                 transaction.user = relay = DialogRelay(core, transaction, hop)
                 relay.start(now)
                 return

@@ -119,13 +119,12 @@ class Chaos:
             self.phone_gets(self.phones[sent.flow.host], message, sent.flow)
 
     def caller_gets(self, message: Request | Response) -> None:
-        if isinstance(message, Response):
-            if message.cseq_method == "INVITE" and message.status >= 200:
-                self.finals_to_caller.append(message)
-                if message.status >= 300:
-                    self.world.receive(sip.ack(self.world.invite, message.raw), ALICE)
-                else:
-                    self.world.dialog("ACK", cseq=1)
+        if isinstance(message, Response) and message.cseq_method == "INVITE" and message.status >= 200:
+            self.finals_to_caller.append(message)
+            if message.status >= 300:
+                self.world.receive(sip.ack(self.world.invite, message.raw), ALICE)
+            else:
+                self.world.dialog("ACK", cseq=1)
 
     def phone_gets(self, phone: Phone, message: Request | Response, flow: Flow) -> None:
         if not isinstance(message, Request):
@@ -151,8 +150,8 @@ class Chaos:
         if phone.final.get(branch, 0) and phone.final[branch] != status:
             return
         if (branch, "INVITE") not in self.world.core.layer._clients:
-            # Silent, or without its ACK, for longer than anybody waits: what it says now is a stray. It gives up.
-            phone.stale.add(branch)
+            if branch not in phone.final:
+                phone.stale.add(branch)  # silent for longer than anybody waits: what it says now is a stray
             return
         if status >= 200:
             phone.final[branch] = status
@@ -161,6 +160,16 @@ class Chaos:
         self.world.receive(
             sip.response(invite.raw, status, to_tag=tag, contact=f"<{phone.target.uri}>"), phone.target.flow
         )
+
+    def pass_time(self, seconds: float) -> None:
+        """Phones repeat their finals until they have an ACK, as RFC 3261 §13.3.1.4 and §17.2.1 ask of them."""
+        while seconds > 0:
+            for phone in self.phones.values():
+                for branch, status in phone.final.items():
+                    if branch not in (phone.acknowledged if status >= 300 else phone.acked_branches):
+                        self.respond(phone, branch, status)
+            self.world.advance(min(seconds, 4.0))
+            seconds -= 4.0
 
     # what may happen
 
@@ -191,9 +200,8 @@ class Chaos:
             elif name == "hang-up":
                 if not request.is_final:
                     core.hang_up(request, now=world.now)
-            elif name == "reply":
-                if not request.is_final:
-                    core.reply(request, [180, 183, 100, 486, 404, 302][choice], now=world.now)
+            elif name == "reply" and not request.is_final:
+                core.reply(request, [180, 183, 100, 486, 404, 302][choice], now=world.now)
         if name == "provisional" and pending:
             self.respond(phone, pending[-1], [100, 180, 183, 182, 199, 180][choice])
         elif name == "final" and pending:
@@ -208,9 +216,9 @@ class Chaos:
         elif name == "retransmit" and not request.is_gone:
             world.receive(world.invite, ALICE)
         elif name == "wait":
-            world.advance([0.1, 0.5, 2.0, 5.1, 16.0, 40.0][choice])
+            self.pass_time([0.1, 0.5, 2.0, 5.1, 16.0, 40.0][choice])
         elif name == "ring-out":
-            world.advance(33.0)
+            self.pass_time(33.0)
         elif name == "lose" and not target.flow.connection:
             world.pump()
             if choice == 5:  # a 2xx is repeated by its phone only, once all are in peace
@@ -244,12 +252,7 @@ class Chaos:
             world.pump()
         for _ in range(80):
             self.deliver()
-            for phone in self.phones.values():
-                for branch, status in phone.final.items():
-                    acknowledged = phone.acknowledged if status >= 300 else phone.acked_branches
-                    if branch not in acknowledged:
-                        self.respond(phone, branch, status)
-            world.advance(5.0)
+            self.pass_time(4.0)
         self.deliver()
 
     def check(self) -> None:

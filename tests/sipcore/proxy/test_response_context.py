@@ -515,7 +515,7 @@ def test_a_late_phone_joins_and_is_treated_like_the_first() -> None:
 
     assert "INVITE > mobile" in world.sent()
     first, late = world.seen[DESK.flow.host, "INVITE"], world.seen[MOBILE.flow.host, "INVITE"]
-    assert [key for key in late.keys] == [key for key in first.keys]
+    assert list(late.keys) == list(first.keys)
     assert late.header("record-route") != first.header("record-route")  # each names its own flow
     assert late.call_id == first.call_id
     assert [event.branch.source for event in world.got(BranchAdded)] == ["lookup", "event"]
