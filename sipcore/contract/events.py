@@ -127,6 +127,7 @@ E_CALL_PICKUP = declare_event(
     picker_callid=str,
     target=str,
     token=str,
+    binding=dict,
 )
 E_CALL_PICKUP_CLAIMED = declare_event("E_CALL_PICKUP_CLAIMED", index=("picker",), picker=str, token=str)
 E_CALL_PICKUP_DONE = declare_event("E_CALL_PICKUP_DONE", index=("picker",), picker=str, token=str)

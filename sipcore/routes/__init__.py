@@ -1,0 +1,1 @@
+"""The routing script that is shipped: `pbx.py`."""

@@ -1,0 +1,111 @@
+"""The routing script of this PBX: what happens to each request, in order.
+
+Copy it, set PBX_ROUTES to the copy, edit, and send the worker SIGHUP: a script with a fault is refused and the old one
+goes on. Requests within a dialog, ACK and CANCEL never come here; they follow the route of their call.
+"""
+
+from sipcore.contract.events import E_CALL_PICKUP, E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE
+from sipcore.script import event_route, request_route
+
+METHODS = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH, REFER, INFO, UPDATE, PRACK"
+
+
+@request_route("REGISTER")
+async def register(request):
+    """A phone says where it is. It registers as itself only; `authenticate` sees to that."""
+    if await request.authenticate():
+        await request.save()
+
+
+@request_route("INVITE")
+async def invite(request):
+    """A call: to a pickup code, to a subscriber, or to somebody elsewhere."""
+    caller = await request.authenticate()
+    if caller is None:
+        return
+    if request.request_domain is None:
+        return request.relay()
+
+    settings, dialled = request.settings, request.dialled
+    if dialled in settings.pickup_codes:
+        return await pick_up(request, caller.may_pick)
+    for group in caller.may_pick:
+        if (record := await request.group(group)) and record.code and record.code == dialled:
+            return await pick_up(request, (group,))
+    if settings.pickup_directed and dialled.startswith(settings.pickup_directed):
+        extension = dialled.removeprefix(settings.pickup_directed)
+        if extension:
+            return await pick_up(request, caller.may_pick, extension)
+
+    callee = await request.subscriber(request.request_aor)
+    if callee is None or not callee.enabled:
+        return request.reply(404)
+    await ring(request, callee)
+
+
+async def ring(request, callee):
+    """Ring every phone of the callee, and each one that registers while the call waits. Subscribe, look, act."""
+    settings = request.settings
+    request.call(callee)
+    await request.notify_on_event(
+        (E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE), {"aor": callee.aor}, fork_call, settings.call_seconds
+    )
+    if callee.pickup_groups:
+        await request.notify_on_event(E_CALL_PICKUP, {"call": request.call_uid}, handle_pickup, settings.call_seconds)
+
+    phones = await request.lookup(callee.aor)
+    nobody = settings.hold == "auto" and not phones
+    if callee.push_devices or nobody or settings.hold == "always":
+        request.wait_for_new_branches(settings.wake_seconds)
+    request.fork(phones, ring_seconds=settings.ring_seconds)
+    if callee.push_devices:
+        await request.wake(callee, phones)
+
+
+@event_route
+async def fork_call(event, call):
+    """A phone of the callee has registered: it joins the call, if it is not in it yet."""
+    call.inject_branches([event.binding])
+
+
+async def pick_up(request, groups, extension=""):
+    """The oldest call ringing in these groups, or ringing that extension, moves to the picker's phone."""
+    if not groups:
+        return request.reply(403, "Not in a pickup group")
+    ringing = f"{extension}@{request.request_domain}" if extension else ""
+    call = await request.claim_ringing_call(groups, ringing)
+    if call is None:
+        return request.reply(480, "Nothing to pick up")
+    request.reply(480, "Gone")
+    await request.acknowledged()
+    await request.hand_over(call)
+
+
+@event_route
+async def handle_pickup(event, call):
+    """This call has been claimed: ring the picker, and leave the original phones as the group wishes."""
+    group = await call.group(event.group)
+    call.take_over(event, cancel=group.cancel_original if group else "when_ringing")
+
+
+@request_route("OPTIONS")
+async def options(request):
+    """A ping to the server itself needs no password; one to a phone goes the way of other requests."""
+    if request.is_for_server:
+        return request.reply(200, headers=[("Allow", METHODS), ("Accept", "application/sdp")])
+    await other(request)
+
+
+@request_route()
+async def other(request):
+    """Everything else: to the phones of a subscriber that take the method, or to elsewhere."""
+    if await request.authenticate() is None:
+        return
+    if request.request_domain is None:
+        return request.relay()
+    if request.is_for_server:
+        return request.reply(405, headers=[("Allow", METHODS)])
+    callee = await request.subscriber(request.request_aor)
+    if callee is None or not callee.enabled:
+        return request.reply(404)
+    request.fork(await request.lookup(callee.aor))

@@ -1,0 +1,66 @@
+"""What the words of the script work with; put together once, by the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..contract.flow import Flow
+from ..ebr.routing import EventRouting
+from ..ports import CallBoard, Directory, EventBus, Jobs, LocationService
+from ..proxy.core import ProxyCore
+from ..registrar import Limits
+from .settings import ScriptSettings
+
+if TYPE_CHECKING:
+    from ..calls.tracker import CallTracker
+    from .authentication import Authentication
+    from .pickups import Pickups
+
+__all__ = ["Environment"]
+
+
+@dataclass(slots=True)
+class Environment:
+    """The rooms that the words reach into. Nothing here is for the script itself, but `settings`."""
+
+    worker: str
+    core: ProxyCore
+    location: LocationService
+    directory: Directory
+    bus: EventBus
+    board: CallBoard
+    jobs: Jobs
+    routing: EventRouting
+    tracker: CallTracker
+    settings: ScriptSettings
+    monotonic: Callable[[], float]
+    "The clock of transactions, in seconds."
+    epoch: Callable[[], float]
+    "The wall clock, in seconds: bindings, and deadlines that cross processes."
+    new_token: Callable[[], str]
+    run: Callable[[Coroutine[Any, Any, Any], str], None]
+    "Runs a coroutine to its end, on behalf of the driver."
+    touched: Callable[[], None]
+    "Told after a word has given the core something to do outside of a turn of the driver."
+    is_own_address: Callable[[str, int | None], bool]
+    "Whether host and port are this server's own, so that they count as the first domain."
+    socket_of: Callable[[Flow], str]
+    "The listener behind a flow, as proto:ip:port."
+    is_connected: Callable[[Flow], bool]
+    "Whether the connection of a stream flow is open here."
+    limits: Limits = field(default_factory=Limits)
+    push_providers: tuple[str, ...] = ()
+    "Providers announced to phones in Feature-Caps (RFC 8599)."
+    authentication: Authentication = None  # type: ignore[assignment]  # made with the environment, right after it
+    pickups: Pickups = None  # type: ignore[assignment]
+
+    def domain_of(self, host: str, port: int | None = None) -> str | None:
+        """Return the served domain that a host stands for, None when it is none of ours."""
+        host = host.lower()
+        if host in self.settings.domains:
+            return host
+        if self.is_own_address(host, port):
+            return self.settings.realm
+        return None

@@ -1,0 +1,372 @@
+"""A request as the routing script sees it: who asks for whom, and the words that answer.
+
+Words named as in OpenSIPS do what they do there, apart from what their docstring says. Every word that waits returns at
+once when what it asks for is in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..contract.aor import make_aor
+from ..contract.calls import CallState
+from ..contract.directory import PickupGroupRecord, SubscriberRecord
+from ..contract.events import E_PUSH_FAILED, E_PUSH_REQUESTED, E_PUSH_SENT, E_PUSH_SUPPRESSED, Event
+from ..contract.jobs import FORGET_PUSH_DEVICE, LEARN_PUSH_DEVICE, SEND_WAKEUP, Job
+from ..contract.location import Binding, BindingChanges
+from ..errors import MalformedMessage, RegisterRefused
+from ..registrar import apply_register, ok_headers, push_report
+from .contact_events import events_of
+from .phones import Phone, binding_of_request, targets_of
+from .transaction import TransactionRef
+from .waking import AwaitedDevices, push_ended
+
+if TYPE_CHECKING:
+    from ..contract.flow import Flow
+    from ..ebr.routing import Subscription, WaitResult
+    from ..proxy.request import ServerRequest
+    from ..syntax import Request
+    from .environment import Environment
+    from .settings import ScriptSettings
+
+__all__ = ["RequestContext"]
+
+RETRY_AFTER = 10  # seconds, in a 503 while the store is away
+
+
+class RequestContext:
+    """One request and the words that answer it. A route must answer, fork or hold; if it does none, 500 is sent."""
+
+    __slots__ = ("_environment", "awaited", "callee", "caller", "flow", "handle", "request")
+
+    def __init__(self, environment: Environment, handle: ServerRequest) -> None:
+        self._environment = environment
+        self.handle = handle
+        self.awaited: AwaitedDevices | None = None
+        self.request: Request = handle.request
+        self.flow: Flow = handle.flow
+        self.caller: SubscriberRecord | None = None
+        self.callee: SubscriberRecord | None = None
+        handle.user = self
+
+    # What a script reads.
+
+    @property
+    def method(self) -> str:
+        """The request method."""
+        return self.request.method
+
+    @property
+    def settings(self) -> ScriptSettings:
+        """What the operator has set."""
+        return self._environment.settings
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID header."""
+        return self.request.call_id
+
+    @property
+    def call_uid(self) -> str:
+        """The id of this call on the dashboard, in events and in the record."""
+        return self.handle.call_uid
+
+    @property
+    def dialled(self) -> str:
+        """The user part of the Request-URI: what the caller dialled."""
+        return self.request.uri.user or ""
+
+    @property
+    def request_domain(self) -> str | None:
+        """The served domain that the Request-URI names, None when it is none of ours."""
+        uri = self.request.uri
+        return self._environment.domain_of(uri.host, uri.port)
+
+    @property
+    def is_for_server(self) -> bool:
+        """Whether the request is for the server itself: a domain of ours and no user."""
+        return not self.dialled and self.request_domain is not None
+
+    @property
+    def request_aor(self) -> str | None:
+        """Whom the request is for, None when his domain is not served here."""
+        domain = self.request_domain
+        return None if domain is None else make_aor(self.dialled, domain)
+
+    @property
+    def from_aor(self) -> str | None:
+        """Who the request says it is from, None when that domain is not served here."""
+        return self._aor_of(self.request.from_)
+
+    @property
+    def to_aor(self) -> str | None:
+        """The AoR in To, which a REGISTER binds; None when that domain is not served here."""
+        return self._aor_of(self.request.to)
+
+    @property
+    def from_name(self) -> str:
+        """The caller's display name. Data that a stranger wrote: never part of a pattern, a key or markup."""
+        return self.request.from_.display_name[:128]
+
+    def _aor_of(self, address: Any) -> str | None:
+        uri = address.uri
+        domain = self._environment.domain_of(uri.host, uri.port)
+        return None if domain is None else make_aor(uri.user or "", domain)
+
+    # Answering.
+
+    def reply(
+        self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        """Answer the request. After a final answer there is no other; a caller who has cancelled has had his 487."""
+        core = self._environment.core
+        if not (self.handle.is_final or self.handle.is_cancelled):
+            core.reply(self.handle, status, reason, headers, now=self._environment.monotonic(), body=body)
+            self._environment.touched()
+
+    async def authenticate(self) -> SubscriberRecord | None:
+        """Return the subscriber who asks, or None when the request has been challenged or refused."""
+        self.caller = await self._environment.authentication(self)
+        return self.caller
+
+    async def subscriber(self, aor: str | None) -> SubscriberRecord | None:
+        """Return the subscriber of an AoR, None when there is none."""
+        return await self._environment.directory.subscriber(aor) if aor else None
+
+    async def group(self, group_id: str) -> PickupGroupRecord | None:
+        """Return a pickup group, None when there is none."""
+        return await self._environment.directory.group(group_id)
+
+    # Registrar.
+
+    async def save(self) -> BindingChanges | None:
+        """Do what the REGISTER asks: stored, then answered, then announced. None when it was refused.
+
+        The E_UL_* events are raised after the 200, so that the INVITE that an event brings to a phone follows the
+        200 to its REGISTER. Raises StoreUnavailable when the bindings cannot be kept; it is answered 503.
+        """
+        env, request, aor = self._environment, self.request, self.to_aor
+        assert aor is not None, "save() after authenticate(), which has refused other domains"
+        epoch = env.epoch()
+
+        def change(current: Sequence[Binding]) -> BindingChanges:
+            return apply_register(
+                request,
+                aor,
+                current,
+                limits=env.limits,
+                epoch=epoch,
+                flow=self.flow,
+                worker=env.worker,
+                socket=env.socket_of(self.flow),
+            )
+
+        try:
+            changes = await env.location.update(aor, change)
+            headers = ok_headers(
+                request, changes.bindings, epoch=epoch, limits=env.limits, push_providers=env.push_providers
+            )
+        except RegisterRefused as refused:
+            self.reply(refused.status_hint, str(refused) or None, refused.headers)
+            return None
+        self.reply(200, headers=headers)
+        self._tell_push(changes)
+        announce(env, changes, epoch)
+        return changes
+
+    def _tell_push(self, changes: BindingChanges) -> None:
+        jobs, aor = self._environment.jobs, changes.aor
+        if any(binding.push for binding in (*changes.inserted, *changes.updated)):
+            agent = self.request.header("user-agent") or ""
+            for report in push_report(self.request):
+                details = {
+                    "key": report.key,
+                    "provider": report.provider,
+                    "param": report.param,
+                    "prid": report.prid,
+                    "instance_id": report.instance_id,
+                    "user_agent": agent[:128],
+                }
+                jobs.submit(Job(LEARN_PUSH_DEVICE, {"aor": aor, **details}))
+        if changes.removed_reason == "unregister":
+            for binding in changes.removed:
+                if binding.push:
+                    jobs.submit(Job(FORGET_PUSH_DEVICE, {"aor": aor, "key": binding.key}))
+
+    async def lookup(self, aor: str) -> tuple[Binding, ...]:
+        """Return the bindings of an AoR whose phone takes this method, best q first.
+
+        After a subscription has been made, and while other workers exist, the store itself is asked: a look older
+        than the subscription would lose a REGISTER that falls between the two.
+        """
+        env = self._environment
+        fresh = env.bus.has_peers
+        if fresh:
+            await env.bus.subscribed()
+        found = await env.location.lookup(aor, fresh=fresh)
+        method = self.request.method
+        return tuple(b for b in found if not b.methods or method in b.methods)
+
+    # Forking.
+
+    def fork(self, phones: Iterable[Phone], *, ring_seconds: float | None = None, source: str = "lookup") -> None:
+        """Forward to all of these in parallel (`t_relay`). Each may ring for `ring_seconds`.
+
+        With nobody to forward to and no hold the caller gets 480 at once.
+        """
+        env = self._environment
+        if self.handle.is_cancelled or self.handle.is_final:
+            return
+        env.core.fork(self.handle, targets_of(phones, source), now=env.monotonic(), ring_seconds=ring_seconds)
+        env.touched()
+
+    def relay(self) -> None:
+        """Forward to where the request itself says: its Route, or its Request-URI."""
+        env = self._environment
+        if not (self.handle.is_cancelled or self.handle.is_final):
+            env.core.relay(self.handle, now=env.monotonic())
+            env.touched()
+
+    def wait_for_new_branches(self, seconds: float, branches: int | None = None) -> None:
+        """Keep the request alive for that long, even with no branch left (`t_wait_for_new_branches`).
+
+        With `branches`, only until so many have been injected. The end of the hold does not stop a phone that rings.
+        """
+        env = self._environment
+        if not (self.handle.is_cancelled or self.handle.is_final):
+            env.core.wait_for_new_branches(self.handle, seconds, now=env.monotonic(), branches=branches)
+            env.touched()
+
+    def wait_no_more_branches(self) -> None:
+        """End the hold: the request ends with its last branch (`t_wait_no_more_branches`)."""
+        env = self._environment
+        if not (self.handle.is_cancelled or self.handle.is_final):
+            env.core.wait_no_more_branches(self.handle, now=env.monotonic())
+            env.touched()
+
+    # Event-based routing.
+
+    async def notify_on_event(
+        self,
+        events: str | Sequence[str],
+        filter: Mapping[str, Any] | str | Sequence[str],
+        route: Callable[..., Any],
+        timeout: float,
+        **options: Any,
+    ) -> Subscription:
+        """Run `route(event, transaction)` for every matching event of the next `timeout` seconds.
+
+        Bound to this request: it ends with the final answer, and with the caller's CANCEL. `events` and the keys of
+        `filter` are checked against the catalogue. Options: `once`, `max_fires`.
+        """
+        env = self._environment
+        ref = TransactionRef(env, self)
+        subscription = env.routing.notify_on_event(
+            events, filter, route, timeout, bound_to=self.handle, call_uid=self.call_uid, context=ref, **options
+        )
+        if env.bus.has_peers:
+            await env.bus.subscribed()
+        return subscription
+
+    async def wait_for_event(
+        self, events: str | Sequence[str], filter: Mapping[str, Any] | str | Sequence[str], timeout: float
+    ) -> WaitResult:
+        """Wait for one matching event; the result tells match, timeout, cancelled and gone apart."""
+        return await self._environment.routing.wait_for_event(events, filter, timeout, bound_to=self.handle)
+
+    async def raise_event(self, name: str, /, **attributes: Any) -> Event:
+        """Raise an event: subscriptions of this worker first, then those of others, then the feed."""
+        return self._environment.routing.raise_event(name, attributes, call_uid=self.call_uid)
+
+    # The wake-up.
+
+    async def wake(self, callee: SubscriberRecord, phones: Sequence[Binding] = ()) -> None:
+        """Have a push sent to every push device of the callee; the phone answers by registering.
+
+        `phones` are those rung already: their devices are pushed only if they do not ring within a moment, since a
+        connection may look alive when its phone is not. With `PBX_HOLD=auto` the hold ends as soon as every device
+        has come or has failed for good.
+        """
+        env = self._environment
+        if self.handle.is_cancelled or self.handle.is_final:
+            return
+        epoch = env.epoch()
+        deadline = epoch + self.settings.wake_seconds
+        if self.settings.hold == "auto":
+            self.awaited = AwaitedDevices(callee.push_devices)
+            outcomes = (E_PUSH_SENT, E_PUSH_FAILED, E_PUSH_SUPPRESSED)
+            await self.notify_on_event(outcomes, {"aor": callee.aor}, push_ended, self.settings.wake_seconds)
+        details = {
+            "aor": callee.aor,
+            "call_uid": self.call_uid,
+            "call_id": self.call_id,
+            "caller": self.caller.aor if self.caller else self.request.from_.uri_text,
+            "caller_name": self.from_name or (self.caller.display_name if self.caller else ""),
+            "deadline": deadline,
+            "ringing": [binding.key for binding in phones],
+            "worker": env.worker,
+        }
+        env.tracker.waking(self.handle, callee.push_devices, epoch)
+        env.routing.raise_event(E_PUSH_REQUESTED, {"aor": callee.aor, "kind": "call"}, call_uid=self.call_uid)
+        env.jobs.submit(Job(SEND_WAKEUP, details, expires_at=deadline))
+        env.touched()
+
+    def end_hold_when_all_came(self) -> None:
+        """End the hold when no push device is left that may still come."""
+        if self.awaited is not None and self.awaited.is_complete:
+            self.wait_no_more_branches()
+
+    # Calls and pickup.
+
+    def call(self, callee: SubscriberRecord) -> None:
+        """Say whom this call is for: from now on it is on the board, and in the records when it ends."""
+        self.callee = callee
+        caller = self.caller
+        self._environment.tracker.call_known(
+            self.handle,
+            caller=caller.aor if caller else self.request.from_.uri_text,
+            caller_name=self.from_name or (caller.display_name if caller else ""),
+            dialled=self.dialled,
+            callee=callee.aor,
+            groups=callee.pickup_groups,
+            epoch=self._environment.epoch(),
+        )
+
+    async def claim_ringing_call(self, groups: Sequence[str], ringing: str = "") -> CallState | None:
+        """Claim the oldest call that rings in these groups (or rings the AoR `ringing`); None when there is none.
+
+        Exactly one picker can hold the claim of a call. Calls by the picker, and calls that ring this very phone
+        already, are not his to pick.
+        """
+        return await self._environment.pickups.claim(self, groups, ringing)
+
+    async def hand_over(self, call: CallState) -> Event:
+        """Raise E_CALL_PICKUP for a claimed call: the worker that owns it rings the phone that this request came from."""
+        return await self._environment.pickups.hand_over(self, call)
+
+    async def acknowledged(self, seconds: float = 0.5) -> bool:
+        """Wait until the final answer has been acknowledged, at most that long.
+
+        A phone with one line answers 486 to an INVITE that arrives while its own call is still ending.
+        """
+        return await self._environment.pickups.acknowledged(self, seconds)
+
+    async def own_phone(self, aor: str) -> Binding | None:
+        """Return the binding of the very phone that sent this request, or what its Contact says, or None."""
+        env = self._environment
+        for binding in await env.location.lookup(aor):
+            if binding.flow == self.flow or (
+                binding.host == self.flow.host and binding.port == self.flow.port and not self.flow.is_reliable
+            ):
+                return binding
+        try:
+            return binding_of_request(self.request, aor, self.flow, env.worker, env.epoch())
+        except MalformedMessage:
+            return None
+
+
+def announce(environment: Environment, changes: BindingChanges, epoch: float) -> None:
+    """Raise the E_UL_* events of a change that has been stored."""
+    for name, attributes in events_of(changes, epoch):
+        environment.routing.raise_event(name, attributes)

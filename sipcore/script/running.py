@@ -1,0 +1,90 @@
+"""Running routes: in the turn that started them for as long as they need not wait, as a task from then on.
+
+Most routes never wait, since directory, bindings and credentials are in memory; a task and its two loop turns cost more
+than the route itself. What really waits is wrapped in a task at its first `await` that suspends.
+
+A route that has not waited yet runs outside any task: `asyncio.timeout()` cannot be used before the first such wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+__all__ = ["Runner"]
+
+
+class Runner:
+    """Owns every route that is running, so that none is lost and all can be waited for."""
+
+    def __init__(self, *, limit: int, failed: Callable[[str, BaseException], None]) -> None:
+        self._limit = limit
+        self._failed = failed
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """How many routes wait for something right now."""
+        return len(self._tasks)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a further route has to be refused (503)."""
+        return len(self._tasks) >= self._limit
+
+    def run(self, coroutine: Coroutine[Any, Any, Any], name: str = "") -> None:
+        """Run until the first wait, and the rest as a task. What it raises goes to `failed(name, error)`."""
+        try:
+            awaited = coroutine.send(None)
+        except StopIteration:
+            return
+        except Exception as error:
+            self._failed(name, error)
+            return
+        task = asyncio.get_running_loop().create_task(_finish(coroutine, awaited))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(done, name))
+
+    async def drain(self, seconds: float) -> int:
+        """Wait for the running routes, cancel what is left, and return how many that were."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        left = [task for task in self._tasks if not task.done()]
+        for task in left:
+            task.cancel()
+        return len(left)
+
+    def _ended(self, task: asyncio.Task[None], name: str) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(name, error)
+
+
+async def _finish(coroutine: Coroutine[Any, Any, Any], awaited: Any) -> None:
+    await _Rest(coroutine, awaited)
+
+
+class _Rest:
+    """Awaits the rest of a coroutine that has been started by hand and has yielded once."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], awaited: Any) -> None:
+        self._coroutine = coroutine
+        self._awaited = awaited
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        awaited = self._awaited
+        while True:
+            try:
+                value = yield awaited
+            except GeneratorExit:
+                self._coroutine.close()
+                raise
+            except BaseException as error:
+                step, argument = self._coroutine.throw, error
+            else:
+                step, argument = self._coroutine.send, value
+            try:
+                awaited = step(argument)
+            except StopIteration:
+                return

@@ -1,0 +1,115 @@
+"""The handle that a notification route gets on the transaction that subscribed.
+
+Nothing of the original processing is inherited: a notification route has the event, and this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..contract.location import Binding
+from ..errors import TooLate
+from .phones import Phone, targets_of
+
+if TYPE_CHECKING:
+    from ..contract.directory import PickupGroupRecord, SubscriberRecord
+    from ..ebr.routing import WaitResult
+    from .environment import Environment
+    from .request import RequestContext
+    from .settings import ScriptSettings
+    from .waking import AwaitedDevices
+
+__all__ = ["TransactionRef"]
+
+
+class TransactionRef:
+    """A call in progress, for the notification routes that its script has armed."""
+
+    __slots__ = ("_environment", "_request")
+
+    def __init__(self, environment: Environment, request: RequestContext) -> None:
+        self._environment = environment
+        self._request = request
+
+    @property
+    def call_uid(self) -> str:
+        """The id of this call."""
+        return self._request.call_uid
+
+    @property
+    def caller(self) -> SubscriberRecord | None:
+        """Who calls."""
+        return self._request.caller
+
+    @property
+    def callee(self) -> SubscriberRecord | None:
+        """Who is called."""
+        return self._request.callee
+
+    @property
+    def settings(self) -> ScriptSettings:
+        """What the operator has set."""
+        return self._request.settings
+
+    async def lookup(self, aor: str) -> tuple[Binding, ...]:
+        """Return the bindings of an AoR whose phone takes the method of this transaction."""
+        return await self._request.lookup(aor)
+
+    async def group(self, group_id: str) -> PickupGroupRecord | None:
+        """Return a pickup group, None when there is none."""
+        return await self._request.group(group_id)
+
+    def inject_branches(
+        self,
+        phones: Iterable[Phone],
+        *,
+        cancel: str = "",
+        last: bool = False,
+        source: str = "event",
+        token: str = "",
+    ) -> bool:
+        """Add branches to the call, which may already ring elsewhere; False when none could be (`t_inject_branches`).
+
+        A phone that already has a branch gets no second one, unless the first is of no use any more. `cancel` says
+        when the branches that were there before are cancelled: `when_ringing`, `after_answer` or `at_once`; the new ones
+        always go out first. `last` ends the hold. On a call that has ended nothing is sent and the answer is False.
+        """
+        env, request = self._environment, self._request
+        targets = targets_of(phones, source)
+        try:
+            started = env.core.inject_branches(
+                request.handle, targets, now=env.monotonic(), cancel=cancel, last=last, token=token
+            )
+        except TooLate:
+            return False
+        if request.awaited is not None:
+            request.awaited.came(target.key for target in targets)
+            request.end_hold_when_all_came()
+        env.touched()
+        return bool(started)
+
+    def wait_no_more_branches(self) -> None:
+        """End the hold: the call ends with its last branch (`t_wait_no_more_branches`)."""
+        self._request.wait_no_more_branches()
+
+    @property
+    def awaited(self) -> AwaitedDevices | None:
+        """The push devices that this call waits for, None when it has woken none."""
+        return self._request.awaited
+
+    def end_hold_when_all_came(self) -> None:
+        """End the hold when no push device is left that may still come."""
+        self._request.end_hold_when_all_came()
+
+    async def wait_for_event(self, events: Any, filter: Any, timeout: float) -> WaitResult:  # noqa: ASYNC109 - the word of the manual
+        """Wait for one matching event, for as long as the call lives."""
+        return await self._request.wait_for_event(events, filter, timeout)
+
+    async def raise_event(self, name: str, /, **attributes: Any) -> None:
+        """Raise an event on behalf of this call."""
+        await self._request.raise_event(name, **attributes)
+
+    def take_over(self, event: Any, cancel: str) -> bool:
+        """Ring the picker of an E_CALL_PICKUP event with this call; the claim is released when that cannot be."""
+        return self._environment.pickups.take_over(self, event, cancel)

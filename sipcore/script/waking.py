@@ -1,0 +1,64 @@
+"""Which of the push devices that a call has woken may still come, and what is done when none may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..contract.events import E_PUSH_SENT, E_PUSH_SUPPRESSED, E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE, Event
+
+if TYPE_CHECKING:
+    from .transaction import TransactionRef
+
+__all__ = ["AwaitedDevices", "push_ended"]
+
+SUPPRESSED_GRACE = 3.0  # seconds that a phone nobody could push has to come by itself
+
+
+class AwaitedDevices:
+    """The push devices of a callee during one call: pushed, come, or failed for good."""
+
+    __slots__ = ("_came", "_count", "_failed", "_pushed")
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pushed: set[str] = set()
+        self._came: set[str] = set()
+        self._failed: set[str] = set()
+
+    def pushed(self, key: str) -> None:
+        """The provider has taken the push for that device."""
+        self._pushed.add(key)
+
+    def came(self, keys: Iterable[str]) -> None:
+        """These phones have a branch now. Only those that were pushed count: a desk phone is not the one awaited."""
+        self._came.update(keys)
+
+    def failed(self, key: str) -> None:
+        """That device cannot be woken for this call."""
+        self._failed.add(key)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every device has come or failed."""
+        return len(self._failed | (self._pushed & self._came)) >= self._count
+
+
+async def push_ended(event: Event, transaction: TransactionRef) -> None:
+    """The notification route of E_PUSH_SENT, E_PUSH_FAILED and E_PUSH_SUPPRESSED, armed by `wake`."""
+    awaited = transaction.awaited
+    if event.call_uid != transaction.call_uid or awaited is None:
+        return
+    if event.name == E_PUSH_SENT:
+        awaited.pushed(event.device)
+    elif event.name == E_PUSH_SUPPRESSED:
+        if event.why == "ringing":
+            awaited.pushed(event.device)
+            awaited.came((event.device,))
+        else:
+            arrivals = (E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE)
+            await transaction.wait_for_event(arrivals, {"aor": event.aor}, SUPPRESSED_GRACE)
+            awaited.failed(event.device)
+    elif event.final:
+        awaited.failed(event.device)
+    transaction.end_hold_when_all_came()
