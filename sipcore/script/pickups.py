@@ -113,7 +113,9 @@ class Pickups:
     def ended(self, call_uid: str, token: str, outcome: str) -> None:
         """A takeover has ended: done, failed, lost, caller-gone or timeout. The claim is released."""
         env = self._environment
-        picker = self._pickers.pop(token, "")
+        picker = self._pickers.pop(token, None)
+        if picker is None:
+            return  # told already
         if outcome == "done":
             self._raise(E_CALL_PICKUP_DONE, call_uid, picker, token)
         elif outcome in ("lost", "caller-gone"):

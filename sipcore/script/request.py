@@ -147,7 +147,9 @@ class RequestContext:
         200 to its REGISTER. Raises StoreUnavailable when the bindings cannot be kept; it is answered 503.
         """
         env, request, aor = self._environment, self.request, self.to_aor
-        assert aor is not None, "save() after authenticate(), which has refused other domains"
+        if aor is None:
+            self.reply(403, "Domain not served here")
+            return None
         epoch = env.epoch()
 
         def change(current: Sequence[Binding]) -> BindingChanges:

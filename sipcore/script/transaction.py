@@ -79,7 +79,13 @@ class TransactionRef:
         targets = targets_of(phones, source)
         try:
             started = env.core.inject_branches(
-                request.handle, targets, now=env.monotonic(), cancel=cancel, last=last, token=token
+                request.handle,
+                targets,
+                now=env.monotonic(),
+                cancel=cancel,
+                last=last,
+                token=token,
+                ring_seconds=self.settings.ring_seconds,
             )
         except TooLate:
             return False
@@ -102,7 +108,7 @@ class TransactionRef:
         """End the hold when no push device is left that may still come."""
         self._request.end_hold_when_all_came()
 
-    async def wait_for_event(self, events: Any, filter: Any, timeout: float) -> WaitResult:  # noqa: ASYNC109 - the word of the manual
+    async def wait_for_event(self, events: Any, filter: Any, timeout: float) -> WaitResult:
         """Wait for one matching event, for as long as the call lives."""
         return await self._request.wait_for_event(events, filter, timeout)
 

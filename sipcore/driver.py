@@ -1,0 +1,230 @@
+"""The loop: network and clock -> core -> script, calls, network.
+
+Everything happens in turns. A turn starts with datagrams, a timer, or a word of a route that had been waiting; it ends
+when the core has no more events and nothing more to send. Order matters: an answer is sent before whatever its events
+lead to, so that a phone has the 200 to its REGISTER before the INVITE.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from .contract.events import E_SCRIPT_ERROR
+from .contract.flow import Flow
+from .errors import MalformedMessage, StoreUnavailable, TooLate
+from .proxy.core import Outbound
+from .proxy.events import (
+    Acknowledged,
+    FinalSent,
+    RequestCancelled,
+    RequestReceived,
+    RequestTerminated,
+    TakeoverEnded,
+)
+from .proxy.request import ServerRequest
+from .script.environment import Environment
+from .script.request import RETRY_AFTER, RequestContext
+from .script.route_table import RouteTable
+from .script.running import Runner
+from .syntax import Request, Response
+
+__all__ = ["Driver"]
+
+log = logging.getLogger("sipcore.driver")
+
+MAX_WAITING_ROUTES = 20_000  # routes that wait for something; one more is answered 503
+LATE_TURN = 0.05  # seconds; a turn that takes longer holds up every call and is logged
+
+
+class Driver:
+    """Turns the crank of the core and carries out what it says."""
+
+    def __init__(self, environment: Environment, routes: RouteTable, send: Callable[[Outbound], None]) -> None:
+        self.routes = routes
+        "Replaced whole on a reload; requests in flight finish on the old one."
+        self.runner = Runner(limit=MAX_WAITING_ROUTES, failed=self._route_failed)
+        self.late_turns = 0
+        self._environment = environment
+        self._core = environment.core
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._pumping = False
+        self._scheduled = False
+        self._draining = False
+        self._dispatch: dict[type, Callable[[Any], None]] = {
+            RequestReceived: self._request_received,
+            RequestCancelled: self._request_cancelled,
+            FinalSent: self._final_sent,
+            RequestTerminated: self._request_terminated,
+            TakeoverEnded: self._takeover_ended,
+            Acknowledged: self._acknowledged,
+        }
+
+    # From the network.
+
+    def message_received(self, message: Request | Response, flow: Flow) -> None:
+        """Take in a message; `pump` follows once for all that arrived together."""
+        self._core.receive_message(message, flow, self._loop.time())
+
+    def malformed_received(self, data: bytes, error: MalformedMessage, flow: Flow) -> None:
+        """Take in what could not be read."""
+        self._core.receive_malformed(data, error, flow, self._loop.time())
+
+    def flow_closed(self, flow: Flow) -> None:
+        """A connection is gone."""
+        self._core.flow_closed(flow, self._loop.time())
+        self.touched()
+
+    def transport_failed(self, transaction: Any) -> None:
+        """A message could not be sent."""
+        self._core.transport_failed(transaction, self._loop.time())
+        self.touched()
+
+    # The turn.
+
+    def touched(self) -> None:
+        """The core has been given something to do outside of a turn: make one soon."""
+        if not (self._pumping or self._scheduled):
+            self._scheduled = True
+            self._loop.call_soon(self.pump)
+
+    def pump(self) -> None:
+        """One turn, to its end."""
+        self._scheduled = False
+        if self._pumping:
+            return
+        self._pumping = True
+        started = self._loop.time()
+        try:
+            self._turn()
+        finally:
+            self._pumping = False
+        took = self._loop.time() - started
+        if took > LATE_TURN:
+            self.late_turns += 1
+            log.warning("a turn took %.0f ms: something blocks, perhaps the routing script", took * 1000)
+
+    def _turn(self) -> None:
+        core, tracker, send = self._core, self._environment.tracker, self._send
+        dispatch, epoch = self._dispatch, self._environment.epoch()
+        while True:
+            while (event := core.next_event()) is not None:
+                tracker.core_event(event, epoch)
+                handler = dispatch.get(type(event))
+                if handler is not None:
+                    handler(event)
+            for outbound in core.messages_to_send():
+                send(outbound)
+            if not self._publish():
+                break
+        self._rearm()
+
+    def _publish(self) -> bool:
+        """Show what has changed; True when its events may have given the core something to do."""
+        environment = self._environment
+        changes = environment.tracker.drain()
+        if changes is None:
+            return False
+        board = environment.board
+        for state in changes.states:
+            board.put(state)
+        for uid in changes.gone:
+            board.remove(uid)
+        for record in changes.records:
+            board.record(record)
+        for name, attributes, call_uid in changes.events:
+            environment.routing.raise_event(name, attributes, call_uid=call_uid)
+        return bool(changes.events)
+
+    def _rearm(self) -> None:
+        """Have one loop timer for the earliest deadline. One that is too early stays: firing it costs less."""
+        due = self._core.get_timer()
+        if due is None:
+            return
+        if self._timer is not None:
+            if self._timer_at <= due:
+                return
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self._loop.call_at(due, self._timer_due)
+
+    def _timer_due(self) -> None:
+        self._timer = None
+        self._core.handle_timer(self._loop.time())
+        self.pump()
+
+    # What the core says.
+
+    def _request_received(self, event: RequestReceived) -> None:
+        handle = event.request
+        if self._draining or self.runner.is_full:
+            self._core.reply(
+                handle, 503, headers=[("Retry-After", str(RETRY_AFTER))], now=self._loop.time()
+            )
+            return
+        context = RequestContext(self._environment, handle)
+        self.runner.run(self._run_route(context), handle.request.call_id)
+
+    async def _run_route(self, context: RequestContext) -> None:
+        """Run the route of one request; whatever happens in it, the request gets an answer."""
+        handle = context.handle
+        try:
+            await self.routes.route_for(context.method)(context)
+        except TooLate:
+            return  # the world moved on while the route waited
+        except StoreUnavailable:
+            context.reply(503, headers=[("Retry-After", str(RETRY_AFTER))])
+            return
+        except MalformedMessage as error:
+            context.reply(error.status_hint or 400, str(error)[:64] or None)
+            return
+        except Exception as error:
+            self._script_error(error, handle)
+            context.reply(500)
+            return
+        if not (handle.is_final or handle.is_cancelled or handle.context is not None):
+            self._script_error(RuntimeError(f"the route of {context.method} neither answered nor forwarded"), handle)
+            context.reply(500)
+
+    def _request_cancelled(self, event: RequestCancelled) -> None:
+        self._environment.routing.release(event.request, "cancelled")
+
+    def _final_sent(self, event: FinalSent) -> None:
+        self._environment.routing.release(event.request, "cancelled" if event.origin == "cancel" else "tx-final")
+
+    def _request_terminated(self, event: RequestTerminated) -> None:
+        self._environment.routing.release(event.request, "gone")
+        event.request.user = None
+
+    def _takeover_ended(self, event: TakeoverEnded) -> None:
+        self._environment.pickups.ended(event.request.call_uid, event.token, event.outcome)
+
+    def _acknowledged(self, event: Acknowledged) -> None:
+        self._environment.pickups.ack_received(event.request)
+
+    # Faults and the end.
+
+    def _route_failed(self, name: str, error: BaseException) -> None:
+        if not isinstance(error, TooLate):
+            log.error("[%s] %s: %s", name, type(error).__name__, error, exc_info=error)
+
+    def _script_error(self, error: Exception, handle: ServerRequest) -> None:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = frames[-1].lineno or 0 if frames else 0
+        log.error("[%s] routing script: %s: %s", handle.request.call_id, type(error).__name__, error, exc_info=error)
+        attributes = {"script": self.routes.name, "line": line, "error": f"{type(error).__name__}: {error}"[:200]}
+        self._environment.routing.raise_event(E_SCRIPT_ERROR, attributes, call_uid=handle.call_uid)
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new requests with 503 and give those under way that long to end."""
+        self._draining = True
+        deadline = self._loop.time() + seconds
+        while self._core.open_requests and self._loop.time() < deadline:
+            await asyncio.sleep(0.05)
+        await self.runner.drain(0.0)
