@@ -193,14 +193,19 @@ class Driver:
             context.reply(500)
 
     def _request_cancelled(self, event: RequestCancelled) -> None:
-        self._environment.routing.release(event.request, "cancelled")
+        self._release(event.request, "cancelled")
 
     def _final_sent(self, event: FinalSent) -> None:
-        self._environment.routing.release(event.request, "cancelled" if event.origin == "cancel" else "tx-final")
+        self._release(event.request, "cancelled" if event.origin == "cancel" else "tx-final")
 
     def _request_terminated(self, event: RequestTerminated) -> None:
-        self._environment.routing.release(event.request, "gone")
+        self._release(event.request, "gone")
         event.request.user = None
+
+    def _release(self, handle: ServerRequest, why: str) -> None:
+        """What was subscribed for a request ends with it."""
+        if handle.user is not None:
+            self._environment.routing.release(handle.user.ref, why)
 
     def _takeover_ended(self, event: TakeoverEnded) -> None:
         self._environment.pickups.ended(event.request.call_uid, event.token, event.outcome)

@@ -38,7 +38,7 @@ RETRY_AFTER = 10  # seconds, in a 503 while the store is away
 class RequestContext:
     """One request and the words that answer it. A route must answer, fork or hold; if it does none, 500 is sent."""
 
-    __slots__ = ("_environment", "awaited", "callee", "caller", "flow", "handle", "request")
+    __slots__ = ("_environment", "awaited", "callee", "caller", "flow", "handle", "ref", "request")
 
     def __init__(self, environment: Environment, handle: ServerRequest) -> None:
         self._environment = environment
@@ -48,6 +48,8 @@ class RequestContext:
         self.flow: Flow = handle.flow
         self.caller: SubscriberRecord | None = None
         self.callee: SubscriberRecord | None = None
+        self.ref = TransactionRef(environment, self)
+        "What notification routes of this request get, and what its subscriptions are bound to."
         handle.user = self
 
     # What a script reads.
@@ -263,9 +265,8 @@ class RequestContext:
         `filter` are checked against the catalogue. Options: `once`, `max_fires`.
         """
         env = self._environment
-        ref = TransactionRef(env, self)
         subscription = env.routing.notify_on_event(
-            events, filter, route, timeout, bound_to=self.handle, call_uid=self.call_uid, context=ref, **options
+            events, filter, route, timeout, bound_to=self.ref, call_uid=self.call_uid, **options
         )
         if env.bus.has_peers:
             await env.bus.subscribed()
@@ -275,7 +276,7 @@ class RequestContext:
         self, events: str | Sequence[str], filter: Mapping[str, Any] | str | Sequence[str], timeout: float
     ) -> WaitResult:
         """Wait for one matching event; the result tells match, timeout, cancelled and gone apart."""
-        return await self._environment.routing.wait_for_event(events, filter, timeout, bound_to=self.handle)
+        return await self._environment.routing.wait_for_event(events, filter, timeout, bound_to=self.ref)
 
     async def raise_event(self, name: str, /, **attributes: Any) -> Event:
         """Raise an event: subscriptions of this worker first, then those of others, then the feed."""
