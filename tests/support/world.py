@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from sipcore.store.memory import MemoryStore
-from sipcore.worker import Ports, assemble, make_edge
 
 import sipcore.routes
 from sipcore.contract.credentials import ha1
@@ -28,6 +27,7 @@ from sipcore.proxy.core import Outbound
 from sipcore.script.loader import load_script
 from sipcore.script.settings import ScriptSettings
 from sipcore.syntax import Request, parse_message, with_via_received
+from sipcore.worker import Ports, assemble, make_edge
 
 from .clock import run
 from .phone import DOMAIN, Phone
