@@ -164,9 +164,7 @@ class Driver:
     def _request_received(self, event: RequestReceived) -> None:
         handle = event.request
         if self._draining or self.runner.is_full:
-            self._core.reply(
-                handle, 503, headers=[("Retry-After", str(RETRY_AFTER))], now=self._loop.time()
-            )
+            self._core.reply(handle, 503, headers=[("Retry-After", str(RETRY_AFTER))], now=self._loop.time())
             return
         context = RequestContext(self._environment, handle)
         self.runner.run(self._run_route(context), handle.request.call_id)
