@@ -4,7 +4,7 @@ A script imports from here and from `sipcore.contract.events`, and from nowhere 
 `sipcore/routes/pbx.py` for the one that is shipped.
 """
 
-from ..ebr.filters import glob
+from ..ebr import glob
 from .request import RequestContext
 from .route_table import event_route, request_route
 from .transaction import TransactionRef

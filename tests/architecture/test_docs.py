@@ -1,0 +1,29 @@
+"""The documentation names what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sipcore.contract.events import CATALOGUE
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_event_and_attribute_is_documented() -> None:
+    rows = dict(re.findall(r"^\| `(E_\w+)` \| (.*) \|$", (ROOT / "docs/events.md").read_text(), re.MULTILINE))
+    assert set(rows) == set(CATALOGUE)
+    for name, declared in CATALOGUE.items():
+        documented = dict(re.findall(r"`(\w+)`\**? (\w+)", rows[name]))
+        assert documented == {key: kind.__name__ for key, kind in declared.attributes.items()}, name
+
+
+@pytest.mark.parametrize(
+    "page", sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+)
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
