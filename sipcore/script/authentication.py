@@ -6,7 +6,7 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..auth import NonceCounts, Nonces, challenges, find_credentials, uri_matches, verify
+from ..auth import NonceCounts, Nonces, authenticate, challenges, find_credentials
 from ..contract.aor import make_aor, split_aor
 from ..contract.directory import SubscriberRecord
 from ..contract.events import E_AUTH_FAILURE
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from .request import RequestContext
 
 __all__ = ["Authentication"]
-
-# Checked against when the user does not exist, so that a stranger learns nothing from the time an answer takes.
-_NOBODY = {"MD5": "0" * 32, "SHA-256": "0" * 64}
 
 
 class Authentication:
@@ -50,21 +47,21 @@ class Authentication:
             if claimed is None and context.request_domain is None:
                 return context.reply(403, "Relaying denied")
             return self._challenge(context)
-        epoch = self._environment.epoch()
-        verdict = self._nonces.check(credentials.nonce, epoch)
-        if verdict == "forged":
-            return self._challenge(context)
-        if verdict == "stale":
-            return self._challenge(context, stale=True)
-
         domain = split_aor(claimed)[1] if claimed else self._realm
         subscriber = await self._environment.directory.subscriber(make_aor(credentials.username, domain))
-        proven = verify(credentials, request.method, subscriber.ha1 if subscriber else _NOBODY, request.body)
-        if subscriber is None or not proven or not uri_matches(credentials, request):
-            self._failed(context, credentials.username, "no-user" if subscriber is None else "bad-password")
-            return self._challenge(context)
-        if credentials.nc and not self._counts.accept(credentials.nonce, credentials.nc):
-            return self._challenge(context, stale=True)
+        decision = authenticate(
+            request,
+            subscriber.ha1 if subscriber else None,
+            realm=self._realm,
+            nonces=self._nonces,
+            counts=self._counts,
+            epoch=self._environment.epoch(),
+            credentials=credentials,
+        )
+        if subscriber is None or not decision.is_ok:
+            if decision.outcome == "wrong":
+                self._failed(context, credentials.username, decision.reason)
+            return self._challenge(context, stale=decision.outcome == "stale")
         if not subscriber.enabled:
             return context.reply(403, "Suspended")
         if subscriber.aor != claimed:

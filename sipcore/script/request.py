@@ -16,7 +16,7 @@ from ..contract.events import E_PUSH_FAILED, E_PUSH_REQUESTED, E_PUSH_SENT, E_PU
 from ..contract.jobs import FORGET_PUSH_DEVICE, LEARN_PUSH_DEVICE, SEND_WAKEUP, Job
 from ..contract.location import Binding, BindingChanges
 from ..errors import MalformedMessage, RegisterRefused
-from ..registrar import apply_register, ok_headers, push_report
+from ..registrar import apply_register, ok_headers, push_keys_dropped, push_report
 from .contact_events import events_of
 from .phones import Phone, binding_of_request, targets_of
 from .transaction import TransactionRef
@@ -153,8 +153,11 @@ class RequestContext:
             self.reply(403, "Domain not served here")
             return None
         epoch = env.epoch()
+        before: Sequence[Binding] = ()
 
         def change(current: Sequence[Binding]) -> BindingChanges:
+            nonlocal before
+            before = current
             return apply_register(
                 request,
                 aor,
@@ -164,6 +167,7 @@ class RequestContext:
                 flow=self.flow,
                 worker=env.worker,
                 socket=env.socket_of(self.flow),
+                push_providers=env.push_providers,
             )
 
         try:
@@ -175,28 +179,28 @@ class RequestContext:
             self.reply(refused.status_hint, str(refused) or None, refused.headers)
             return None
         self.reply(200, headers=headers)
-        self._tell_push(changes)
+        self._tell_push(before, changes)
         announce(env, changes, epoch)
         return changes
 
-    def _tell_push(self, changes: BindingChanges) -> None:
-        jobs, aor = self._environment.jobs, changes.aor
+    def _tell_push(self, before: Sequence[Binding], changes: BindingChanges) -> None:
+        """What the REGISTER says about waking this phone goes to the web side, token and all, and stays nowhere here."""
+        jobs, aor, request = self._environment.jobs, changes.aor, self.request
         if any(binding.push for binding in (*changes.inserted, *changes.updated)):
-            agent = self.request.header("user-agent") or ""
-            for report in push_report(self.request):
+            agent = (request.header("user-agent") or "")[:128]
+            for report in push_report(request, changes.bindings):
                 details = {
                     "key": report.key,
                     "provider": report.provider,
                     "param": report.param,
                     "prid": report.prid,
                     "instance_id": report.instance_id,
-                    "user_agent": agent[:128],
+                    "user_agent": agent,
                 }
                 jobs.submit(Job(LEARN_PUSH_DEVICE, {"aor": aor, **details}))
-        if changes.removed_reason == "unregister":
-            for binding in changes.removed:
-                if binding.push:
-                    jobs.submit(Job(FORGET_PUSH_DEVICE, {"aor": aor, "key": binding.key}))
+        if changes.removed or any(binding.push for binding in before):
+            for key in push_keys_dropped(request, before, changes):
+                jobs.submit(Job(FORGET_PUSH_DEVICE, {"aor": aor, "key": key}))
 
     async def lookup(self, aor: str) -> tuple[Binding, ...]:
         """Return the bindings of an AoR whose phone takes this method, best q first.
