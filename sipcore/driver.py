@@ -15,6 +15,7 @@ from typing import Any
 
 from .contract.events import E_SCRIPT_ERROR
 from .contract.flow import Flow
+from .ebr import EventRouting
 from .errors import MalformedMessage, StoreUnavailable, TooLate
 from .proxy.core import Outbound
 from .proxy.events import (
@@ -49,7 +50,8 @@ class Driver:
         self.runner = Runner(limit=MAX_WAITING_ROUTES, failed=self._route_failed)
         self.late_turns = 0
         self._environment = environment
-        self._core = environment.core
+        self.core = environment.core
+        "The proxy core."
         self._send = send
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -66,24 +68,29 @@ class Driver:
             Acknowledged: self._acknowledged,
         }
 
+    @property
+    def routing(self) -> EventRouting:
+        """The event-based routing of this worker."""
+        return self._environment.routing
+
     # From the network.
 
     def message_received(self, message: Request | Response, flow: Flow) -> None:
         """Take in a message; `pump` follows once for all that arrived together."""
-        self._core.receive_message(message, flow, self._loop.time())
+        self.core.receive_message(message, flow, self._loop.time())
 
     def malformed_received(self, data: bytes, error: MalformedMessage, flow: Flow) -> None:
         """Take in what could not be read."""
-        self._core.receive_malformed(data, error, flow, self._loop.time())
+        self.core.receive_malformed(data, error, flow, self._loop.time())
 
     def flow_closed(self, flow: Flow) -> None:
         """A connection is gone."""
-        self._core.flow_closed(flow, self._loop.time())
+        self.core.flow_closed(flow, self._loop.time())
         self.touched()
 
     def transport_failed(self, transaction: Any) -> None:
         """A message could not be sent."""
-        self._core.transport_failed(transaction, self._loop.time())
+        self.core.transport_failed(transaction, self._loop.time())
         self.touched()
 
     # The turn.
@@ -111,7 +118,7 @@ class Driver:
             log.warning("a turn took %.0f ms: something blocks, perhaps the routing script", took * 1000)
 
     def _turn(self) -> None:
-        core, tracker, send = self._core, self._environment.tracker, self._send
+        core, tracker, send = self.core, self._environment.tracker, self._send
         dispatch, epoch = self._dispatch, self._environment.epoch()
         while True:
             while (event := core.next_event()) is not None:
@@ -144,7 +151,7 @@ class Driver:
 
     def _rearm(self) -> None:
         """Have one loop timer for the earliest deadline. One that is too early stays: firing it costs less."""
-        due = self._core.get_timer()
+        due = self.core.get_timer()
         if due is None:
             return
         if self._timer is not None:
@@ -156,7 +163,7 @@ class Driver:
 
     def _timer_due(self) -> None:
         self._timer = None
-        self._core.handle_timer(self._loop.time())
+        self.core.handle_timer(self._loop.time())
         self.pump()
 
     # What the core says.
@@ -164,7 +171,7 @@ class Driver:
     def _request_received(self, event: RequestReceived) -> None:
         handle = event.request
         if self._draining or self.runner.is_full:
-            self._core.reply(handle, 503, headers=[("Retry-After", str(RETRY_AFTER))], now=self._loop.time())
+            self.core.reply(handle, 503, headers=[("Retry-After", str(RETRY_AFTER))], now=self._loop.time())
             return
         context = RequestContext(self._environment, handle)
         self.runner.run(self._run_route(context), handle.request.call_id)
@@ -228,6 +235,6 @@ class Driver:
         """Refuse new requests with 503 and give those under way that long to end."""
         self._draining = True
         deadline = self._loop.time() + seconds
-        while self._core.open_requests and self._loop.time() < deadline:
+        while self.core.open_requests and self._loop.time() < deadline:
             await asyncio.sleep(0.05)
         await self.runner.drain(0.0)

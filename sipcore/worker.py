@@ -7,31 +7,13 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from .calls.tracker import CallTracker
 from .config import WorkerConfig
-from .contract.events import E_NODE_DOWN, E_NODE_UP, E_SCRIPT_ERROR, Event
-from .contract.flow import Flow
-from .driver import Driver
-from .ebr.routing import EventRouting
-from .errors import ScriptError, StoreUnavailable
+from .contract.events import E_NODE_DOWN, E_NODE_UP
 from .jobs import CeleryJobs
-from .ports import CallBoard, Directory, EventBus, Jobs, LocationService
-from .proxy.core import Outbound, ProxyCore
-from .proxy.edge import Edge, Limits, Policy
-from .registrar import drop_connection, expire
-from .script.authentication import Authentication
-from .script.environment import Environment
 from .script.loader import load_script
-from .script.pickups import Pickups
-from .script.request import announce
-from .script.route_table import RouteTable
-from .script.settings import ScriptSettings
 from .store import RedisStore
-from .tokens import event_ids, token_source
 from .transport import Transports
 
 __all__ = ["Ports", "Worker", "assemble", "make_edge"]
@@ -41,90 +23,6 @@ log = logging.getLogger("sipcore.worker")
 SWEEP_SECONDS = 1.0
 DRAIN_SECONDS = 2.0
 STORE_WAIT_SECONDS = 30.0  # how long a worker waits for Redis at its start
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """What the script needs from outside."""
-
-    location: LocationService
-    directory: Directory
-    bus: EventBus
-    board: CallBoard
-    jobs: Jobs
-
-
-def make_edge(
-    worker: str,
-    advertised: Mapping[str, tuple[str, int]],
-    domains: tuple[str, ...],
-    secret: bytes,
-    listening: frozenset[tuple[str, int]] = frozenset(),
-) -> Edge:
-    """This worker's place in the network."""
-    return Edge(
-        worker=worker,
-        advertised=advertised,
-        domains=frozenset((*domains, "localhost")),
-        secret=secret,
-        listening=listening,
-    )
-
-
-def assemble(
-    *,
-    worker: str,
-    edge: Edge,
-    settings: ScriptSettings,
-    ports: Ports,
-    routes: RouteTable,
-    send: Callable[[Outbound], None],
-    secret: bytes,
-    epoch: Callable[[], float],
-    is_connected: Callable[[Flow], bool],
-    socket_of: Callable[[Flow], str],
-    global_decline: bool = False,
-    push_providers: tuple[str, ...] = (),
-) -> Driver:
-    """Join core, script and ports to a driver. Needs a running loop, whose clock becomes the core's."""
-    loop = asyncio.get_running_loop()
-    new_token = token_source()
-    policy = Policy(global_decline=global_decline, call_deadline=settings.call_seconds)
-    core = ProxyCore(edge, new_token, limits=Limits(), policy=policy)
-    environment = Environment(
-        worker=worker,
-        core=core,
-        location=ports.location,
-        directory=ports.directory,
-        bus=ports.bus,
-        board=ports.board,
-        jobs=ports.jobs,
-        routing=None,  # type: ignore[arg-type]  # needs the driver's runner, which needs this
-        tracker=CallTracker(worker),
-        settings=settings,
-        monotonic=loop.time,
-        epoch=epoch,
-        new_token=new_token,
-        run=lambda coroutine, name: driver.runner.run(coroutine, name),
-        touched=lambda: driver.touched(),
-        is_own_address=edge.is_ours,
-        socket_of=socket_of,
-        is_connected=is_connected,
-        push_providers=push_providers,
-    )
-    driver = Driver(environment, routes, send)
-    environment.routing = EventRouting(
-        ports.bus,
-        worker,
-        event_ids(worker, epoch),
-        monotonic=loop.time,
-        epoch=epoch,
-        run=driver.runner.run,
-        timers=loop.call_at,
-    )
-    environment.authentication = Authentication(environment, secret)
-    environment.pickups = Pickups(environment)
-    return driver
 
 
 class Worker:

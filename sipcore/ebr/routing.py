@@ -126,7 +126,7 @@ class EventRouting:
         self,
         events: str | Iterable[str],
         filter: Any,
-        timeout: float,  # noqa: ASYNC109 - OpenSIPS's parameter, and a deadline that a test can reach by hand
+        timeout: float,
         *,
         bound_to: object = None,
         call_uid: str = "",

@@ -33,6 +33,7 @@ def load_script(path: Path) -> RouteTable:
         raise ScriptError(f"{path}: cannot be read: {error}") from error
     try:
         tree = ast.parse(source, filename=str(path))
+        code = compile(tree, str(path), "exec")
     except SyntaxError as error:
         raise ScriptError(f"{name}, line {error.lineno}: {error.msg}") from error
 
@@ -40,7 +41,7 @@ def load_script(path: Path) -> RouteTable:
     module.__file__ = str(path)
     linecache.checkcache(str(path))  # tracebacks show the new text after a reload
     try:
-        exec(compile(tree, str(path), "exec"), module.__dict__)  # noqa: S102 - the operator's own script
+        exec(code, module.__dict__)  # noqa: S102 - the operator's own script
     except ScriptError as error:
         raise ScriptError(f"{name}: {error}") from error
     except Exception as error:

@@ -17,7 +17,7 @@ def push_result(world: World, name: str, device: str = "m1", **attributes: objec
     known = {"aor": wakeup["aor"], "device": device, "provider": "http", "kind": "call", "status": 0, "ms": 5}
     if name == E_PUSH_SUPPRESSED:
         known = {"aor": wakeup["aor"], "device": device, "provider": "http"}
-    world.driver._environment.routing.raise_event(name, {**known, **attributes}, call_uid=wakeup["call_uid"])
+    world.driver.routing.raise_event(name, {**known, **attributes}, call_uid=wakeup["call_uid"])
     world.driver.pump()
 
 
@@ -206,7 +206,7 @@ def test_a_caller_who_gives_up_while_waiting_gets_487_at_once() -> None:
         call.cancel()
         assert (await call.final()).status == 487
         assert world.loop.time() - started < 0.1
-        assert world.driver._environment.routing.count == 0
+        assert world.driver.routing.count == 0
         await bob.register()
         await world.sleep(1)
         assert bob.invites == []
@@ -322,7 +322,7 @@ def test_the_hold_ends_when_every_pushed_device_has_come() -> None:
         bob.declines_with = 486
         reply = await bob.register()
         assert reply.status == 200
-        key = next(iter(await world.store.lookup(BOB))).key
+        key = next(iter(await world.location.lookup(BOB))).key
         push_result(world, E_PUSH_SENT, key)
         await world.sleep(0.1)
         assert call.statuses[-1] == 486

@@ -16,18 +16,19 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from sipcore.store.memory import MemoryStore
-
 import sipcore.routes
+from sipcore.assembly import Ports, assemble, make_edge
 from sipcore.contract.credentials import ha1
 from sipcore.contract.directory import PickupGroupRecord, SubscriberRecord
 from sipcore.contract.events import Event
 from sipcore.contract.flow import Flow
+from sipcore.contract.jobs import SEND_WAKEUP, Job
+from sipcore.ebr import compile_conditions
 from sipcore.proxy.core import Outbound
 from sipcore.script.loader import load_script
 from sipcore.script.settings import ScriptSettings
+from sipcore.store.memory import MemoryCallBoard, MemoryDirectory, MemoryEventBus, MemoryLocation, MemoryStore
 from sipcore.syntax import Request, parse_message, with_via_received
-from sipcore.worker import Ports, assemble, make_edge
 
 from .clock import run
 from .phone import DOMAIN, Phone
@@ -59,18 +60,21 @@ class World:
     def __init__(self, script: Path = SHIPPED, global_decline: bool = False, **settings: Any) -> None:
         self.loop = asyncio.get_running_loop()
         self.phones: dict[tuple[str, int], Phone] = {}
-        self.events: list[Event] = []
         self.dropped: Callable[[bytes, Flow], bool] = lambda data, flow: False
         "Say which datagrams the network loses."
         self._next_host = 10
         self.settings = ScriptSettings(domains=(DOMAIN, "other.example"), **settings)
-        self.store = MemoryStore("w1", self.epoch)
-        self.store.feed = self.events.append
+        self.store = store = MemoryStore(self.epoch)
+        self.submitted: list[Job] = []
+        self.location = MemoryLocation(store, "w1")
+        self.bus = MemoryEventBus(
+            store, "w1", compile_conditions, lambda id, event: self.driver.routing.deliver(id, event)
+        )
         self.driver = assemble(
             worker="w1",
             edge=make_edge("w1", {"udp": (SERVER.host, SERVER.port)}, self.settings.domains, b"s" * 32),
             settings=self.settings,
-            ports=Ports(self.store, self.store, self.store, self.store, self.store),
+            ports=Ports(self.location, MemoryDirectory(store), self.bus, MemoryCallBoard(store), self),
             routes=load_script(script),
             send=self._from_server,
             secret=b"n" * 32,
@@ -90,18 +94,18 @@ class World:
     @property
     def core(self) -> Any:
         """The proxy core."""
-        return self.driver._core
+        return self.driver.core
 
     def subscriber(self, user: str, domain: str = DOMAIN, **fields: Any) -> SubscriberRecord:
         """Publish a subscriber; the password is `pw-<user>`."""
         hashes = {name: ha1(name, user, DOMAIN, f"pw-{user}") for name in ("MD5", "SHA-256")}
         record = SubscriberRecord(f"{user}@{domain}", user, DOMAIN, hashes, **fields)
-        self.store.publish_subscriber(record)
+        self.store.subscribers[record.aor] = record
         return record
 
     def group(self, group: str, members: tuple[str, ...], interceptors: tuple[str, ...], **fields: Any) -> None:
         """Publish a pickup group and the subscribers in it."""
-        self.store.publish_group(PickupGroupRecord(group, group, **fields))
+        self.store.groups[group] = PickupGroupRecord(group, group, **fields)
         for user in {*members, *interceptors}:
             self.subscriber(
                 user,
@@ -130,18 +134,28 @@ class World:
         """Let every transaction and timer run out, and check that nothing is left."""
         await asyncio.sleep(400)
         self.driver.pump()
-        left = (self.core.open_requests, self.core.open_branches, self.driver._environment.routing.count)
+        left = (self.core.open_requests, self.core.open_branches, self.driver.routing.count)
         assert left == (0, 0, 0), f"left over: requests, branches, subscriptions = {left}"
         assert not self.store.calls, "calls left on the board"
 
     @property
+    def events(self) -> list[Event]:
+        """Everything that was raised, in order."""
+        return list(self.store.events)
+
+    def submit(self, job: Job) -> bool:
+        """Take a job, instead of Celery."""
+        self.submitted.append(job)
+        return True
+
+    @property
     def pushes(self) -> list[dict[str, Any]]:
         """The wake-ups that were asked for."""
-        return [dict(job.kwargs) for job in self.store.submitted if job.name == "pbx.push.send_wakeup"]
+        return [dict(job.kwargs) for job in self.submitted if job.name == SEND_WAKEUP]
 
     def named(self, name: str) -> list[Event]:
         """The events of that name, in order."""
-        return [event for event in self.events if event.name == name]
+        return [event for event in self.store.events if event.name == name]
 
     def to_server(self, data: bytes, flow: Flow) -> None:
         """A phone puts a datagram on the wire."""

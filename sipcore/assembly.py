@@ -1,0 +1,107 @@
+"""Joining core, script and ports to a driver: the same for a worker on Redis and for a test without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .calls.tracker import CallTracker
+from .contract.flow import Flow
+from .driver import Driver
+from .ebr import EventRouting
+from .ports import CallBoard, Directory, EventBus, Jobs, LocationService
+from .proxy.core import Outbound, ProxyCore
+from .proxy.edge import Edge, Limits, Policy
+from .script.authentication import Authentication
+from .script.environment import Environment
+from .script.pickups import Pickups
+from .script.route_table import RouteTable
+from .script.settings import ScriptSettings
+from .tokens import event_ids, token_source
+
+__all__ = ["Ports", "assemble", "make_edge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the script needs from outside."""
+
+    location: LocationService
+    directory: Directory
+    bus: EventBus
+    board: CallBoard
+    jobs: Jobs
+
+
+def make_edge(
+    worker: str,
+    advertised: Mapping[str, tuple[str, int]],
+    domains: tuple[str, ...],
+    secret: bytes,
+    listening: frozenset[tuple[str, int]] = frozenset(),
+) -> Edge:
+    """This worker's place in the network."""
+    return Edge(
+        worker=worker,
+        advertised=advertised,
+        domains=frozenset((*domains, "localhost")),
+        secret=secret,
+        listening=listening,
+    )
+
+
+def assemble(
+    *,
+    worker: str,
+    edge: Edge,
+    settings: ScriptSettings,
+    ports: Ports,
+    routes: RouteTable,
+    send: Callable[[Outbound], None],
+    secret: bytes,
+    epoch: Callable[[], float],
+    is_connected: Callable[[Flow], bool],
+    socket_of: Callable[[Flow], str],
+    global_decline: bool = False,
+    push_providers: tuple[str, ...] = (),
+) -> Driver:
+    """Join core, script and ports to a driver. Needs a running loop, whose clock becomes the core's."""
+    loop = asyncio.get_running_loop()
+    new_token = token_source()
+    policy = Policy(global_decline=global_decline, call_deadline=settings.call_seconds)
+    core = ProxyCore(edge, new_token, limits=Limits(), policy=policy)
+    environment = Environment(
+        worker=worker,
+        core=core,
+        location=ports.location,
+        directory=ports.directory,
+        bus=ports.bus,
+        board=ports.board,
+        jobs=ports.jobs,
+        routing=None,  # type: ignore[arg-type]  # needs the driver's runner, which needs this
+        tracker=CallTracker(worker),
+        settings=settings,
+        monotonic=loop.time,
+        epoch=epoch,
+        new_token=new_token,
+        run=lambda coroutine, name: driver.runner.run(coroutine, name),
+        touched=lambda: driver.touched(),
+        is_own_address=edge.is_ours,
+        socket_of=socket_of,
+        is_connected=is_connected,
+        push_providers=push_providers,
+    )
+    driver = Driver(environment, routes, send)
+    environment.routing = EventRouting(
+        ports.bus,
+        worker,
+        event_ids(worker, epoch),
+        monotonic=loop.time,
+        epoch=epoch,
+        run=driver.runner.run,
+        timers=loop.call_at,
+    )
+    environment.authentication = Authentication(environment, secret)
+    environment.pickups = Pickups(environment)
+    return driver
