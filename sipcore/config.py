@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from . import config_values as values
+from .transport.resolver import is_numeric
 
 if TYPE_CHECKING:
     from .script.settings import ScriptSettings
@@ -42,7 +43,9 @@ class WorkerConfig:
     listening: frozenset[tuple[str, int]]
     "Addresses that mean this host besides the advertised one."
     domains: tuple[str, ...]
-    "PBX_DOMAINS: SIP domains served; the first one is the realm, and all count as the first."
+    "PBX_DOMAINS: SIP domains served; the first one is the realm. Where none is given, the host's names and addresses."
+    aliases: frozenset[str]
+    "Names and addresses of this host, which count as the first domain whether or not they are among the domains."
     routes: Path
     "PBX_ROUTES: the routing script."
     redis_url: str = field(repr=False)
@@ -135,6 +138,7 @@ class WorkerConfig:
             advertised=MappingProxyType(dict.fromkeys(("udp", "tcp"), address)),
             listening=listening,
             domains=tuple(dict.fromkeys((*given, *(name for name in found if values.is_domain(name))))),
+            aliases=frozenset((*found, *(name for name in given if is_numeric(name.strip("[]"))))),
             routes=read("PBX_ROUTES", values.read_file, "") or SHIPPED_ROUTES,
             redis_url=redis_url,
             broker_url=broker_url or (broker_beside(redis_url) if redis_url else ""),

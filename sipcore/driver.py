@@ -59,6 +59,7 @@ class Driver:
         self._pumping = False
         self._scheduled = False
         self._draining = False
+        self._takeovers: list[TakeoverEnded] = []
         self._dispatch: dict[type, Callable[[Any], None]] = {
             RequestReceived: self._request_received,
             RequestCancelled: self._request_cancelled,
@@ -128,7 +129,7 @@ class Driver:
                     handler(event)
             for outbound in core.messages_to_send():
                 send(outbound)
-            if not self._publish():
+            if not (self._publish() | self._end_takeovers()):
                 break
         self._rearm()
 
@@ -149,6 +150,13 @@ class Driver:
             environment.routing.raise_event(name, attributes, call_uid=call_uid)
         return bool(changes.events)
 
+    def _end_takeovers(self) -> bool:
+        """Say how pickups ended, after what the calls themselves had to say about it."""
+        ended, self._takeovers = self._takeovers, []
+        for event in ended:
+            self._environment.pickups.ended(event.request.call_uid, event.token, event.outcome)
+        return bool(ended)
+
     def _rearm(self) -> None:
         """Have one loop timer for the earliest deadline. One that is too early stays: firing it costs less."""
         due = self.core.get_timer()
@@ -163,7 +171,8 @@ class Driver:
 
     def _timer_due(self) -> None:
         self._timer = None
-        self.core.handle_timer(self._loop.time())
+        # asyncio may call within its clock resolution before the moment asked for; what is due then is due now.
+        self.core.handle_timer(max(self._loop.time(), self._timer_at))
         self.pump()
 
     # What the core says.
@@ -213,7 +222,7 @@ class Driver:
             self._environment.routing.release(handle.user.ref, why)
 
     def _takeover_ended(self, event: TakeoverEnded) -> None:
-        self._environment.pickups.ended(event.request.call_uid, event.token, event.outcome)
+        self._takeovers.append(event)
 
     def _acknowledged(self, event: Acknowledged) -> None:
         self._environment.pickups.ack_received(event.request)

@@ -44,8 +44,8 @@ class Environment:
     "Runs a coroutine to its end, on behalf of the driver."
     touched: Callable[[], None]
     "Told after a word has given the core something to do outside of a turn of the driver."
-    is_own_address: Callable[[str, int | None], bool]
-    "Whether host and port are this server's own, so that they count as the first domain."
+    aliases: frozenset[str]
+    "Names and addresses of this host, lower case, which count as the first domain."
     socket_of: Callable[[Flow], str]
     "The listener behind a flow, as proto:ip:port."
     is_connected: Callable[[Flow], bool]
@@ -56,11 +56,12 @@ class Environment:
     authentication: Authentication = None  # type: ignore[assignment]  # made with the environment, right after it
     pickups: Pickups = None  # type: ignore[assignment]
 
-    def domain_of(self, host: str, port: int | None = None) -> str | None:
-        """Return the served domain that a host stands for, None when it is none of ours."""
+    def domain_of(self, host: str) -> str | None:
+        """Return the served domain that a host stands for, None when it is none of ours.
+
+        The port is not looked at: some tools cut a five-digit port or leave it out.
+        """
         host = host.lower()
-        if host in self.settings.domains:
-            return host
-        if self.is_own_address(host, port):
+        if host in self.aliases:
             return self.settings.realm
-        return None
+        return host if host in self.settings.domains else None

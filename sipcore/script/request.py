@@ -82,8 +82,7 @@ class RequestContext:
     @property
     def request_domain(self) -> str | None:
         """The served domain that the Request-URI names, None when it is none of ours."""
-        uri = self.request.uri
-        return self._environment.domain_of(uri.host, uri.port)
+        return self._environment.domain_of(self.request.uri.host)
 
     @property
     def is_for_server(self) -> bool:
@@ -113,7 +112,7 @@ class RequestContext:
 
     def _aor_of(self, address: Any) -> str | None:
         uri = address.uri
-        domain = self._environment.domain_of(uri.host, uri.port)
+        domain = self._environment.domain_of(uri.host)
         return None if domain is None else make_aor(uri.user or "", domain)
 
     # Answering.
@@ -311,7 +310,6 @@ class RequestContext:
             "caller": self.caller.aor if self.caller else self.request.from_.uri_text,
             "caller_name": self.from_name or (self.caller.display_name if self.caller else ""),
             "deadline": deadline,
-            "ringing": [binding.key for binding in phones],
             "worker": env.worker,
         }
         env.tracker.waking(self.handle, callee.push_devices, epoch)

@@ -9,8 +9,8 @@ from ..contract.location import Binding
 
 __all__ = ["PICKABLE", "by_preference", "pickable", "unexpired"]
 
-PICKABLE = frozenset({"waking", "ringing"})
-"States in which a call can be picked up: a phone rings, or is being woken."
+PICKABLE = frozenset({"setup", "waking", "ringing"})
+"States in which a call can be picked up: it rings, or waits for a phone, asked to wake or not."
 
 _TRIED = frozenset({"trying", "ringing"})
 

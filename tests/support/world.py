@@ -79,6 +79,7 @@ class World:
             send=self._from_server,
             secret=b"n" * 32,
             epoch=self.epoch,
+            aliases=frozenset({"localhost", SERVER.host}),
             is_connected=lambda flow: flow.connection in self.connections,
             socket_of=lambda flow: f"{flow.transport}:{SERVER.host}:{SERVER.port}",
             global_decline=global_decline,
