@@ -244,6 +244,6 @@ class Driver:
         """Refuse new requests with 503 and give those under way that long to end."""
         self._draining = True
         deadline = self._loop.time() + seconds
-        while self.core.open_requests and self._loop.time() < deadline:
+        while self.core.open_requests and self._loop.time() < deadline:  # noqa: ASYNC110 - the core has no event for this
             await asyncio.sleep(0.05)
         await self.runner.drain(0.0)

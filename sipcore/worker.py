@@ -7,22 +7,40 @@ import gc
 import logging
 import signal
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from .assembly import Ports, assemble, make_edge
 from .config import WorkerConfig
-from .contract.events import E_NODE_DOWN, E_NODE_UP
+from .contract.events import (
+    E_NODE_DOWN,
+    E_NODE_UP,
+    E_SCRIPT_ERROR,
+    E_UL_CONTACT_INSERT,
+    E_UL_CONTACT_UPDATE,
+    Event,
+)
+from .contract.flow import Flow
+from .contract.keys import DIRECTORY_CHANGED
+from .contract.location import Binding, BindingChanges
+from .contract.records import from_dict
+from .ebr import compile_conditions
+from .errors import ScriptError, StoreUnavailable
 from .jobs import CeleryJobs
+from .registrar import drop_connection, expire
 from .script.loader import load_script
-from .store import RedisStore
+from .script.request import announce
+from .script.transaction import TransactionRef
+from .store.redis_store import RedisStore
 from .transport import Transports
 
-__all__ = ["Ports", "Worker", "assemble", "make_edge"]
+__all__ = ["Worker"]
 
 log = logging.getLogger("sipcore.worker")
 
-SWEEP_SECONDS = 1.0
-DRAIN_SECONDS = 2.0
-STORE_WAIT_SECONDS = 30.0  # how long a worker waits for Redis at its start
+SWEEP_SECONDS = 1.0  # how late an expired binding may be announced
+DRAIN_SECONDS = 2.0  # that calls under way have to end, when the worker is told to stop
+STORE_WAIT_SECONDS = 30.0  # that a worker waits for Redis at its start: without the shared secret it cannot sign
 
 
 class Worker:
@@ -31,22 +49,37 @@ class Worker:
     def __init__(self, config: WorkerConfig) -> None:
         self._config = config
         self._stopping = asyncio.Event()
-        self._closed_connections: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:
-        """Start, serve until told to stop (SIGTERM, SIGINT), and end in order."""
+        """Start, serve until told to stop (SIGTERM, SIGINT), and end in order.
+
+        Raises ConfigurationError, ScriptError or StoreUnavailable when it cannot start.
+        """
         config = self._config
         routes = load_script(config.routes)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
 
-        self._store = store = RedisStore(config.redis_url, config.worker_id, epoch=time.time)
-        store.on_event = self._remote_event
-        await store.start(STORE_WAIT_SECONDS)
-        secret = await store.shared_secret()
-        self._transports = transports = Transports(
+        store = self._store = RedisStore(
+            config.redis_url,
+            config.worker_id,
+            time.time,
+            compile_conditions=compile_conditions,
+            deliver=lambda subscription_id, event: self._driver.routing.deliver(subscription_id, event),
+            facts=self._facts,
+            worker_lost=lambda name: self._raise(E_NODE_DOWN, {"worker": name, "why": "lost"}),
+            reconnected=self._look_again,
+        )
+        if not await store.start(STORE_WAIT_SECONDS):
+            await store.close()
+            raise StoreUnavailable(f"REDIS_URL: no answer within {STORE_WAIT_SECONDS:.0f} seconds")
+        secret = await store.heartbeat.shared_secret()
+        jobs = CeleryJobs(config.broker_url)
+        jobs.start()
+        transports = self._transports = Transports(
             config,
             on_message=lambda message, flow: self._driver.message_received(message, flow),
             on_malformed=lambda data, error, flow: self._driver.malformed_received(data, error, flow),
@@ -54,35 +87,141 @@ class Worker:
             on_error=lambda transaction, error: self._driver.transport_failed(transaction),
             after_batch=lambda: self._driver.pump(),
         )
-        jobs = CeleryJobs(config.broker_url)
         self._driver = assemble(
             worker=config.worker_id,
             edge=make_edge(config.worker_id, config.advertised, config.domains, secret, config.listening),
             settings=config.script_settings(),
-            ports=Ports(store.location, store.directory, store.bus, store.board, jobs),
+            ports=Ports(store.location, store.directory, store.event_bus, store.call_board, jobs),
             routes=routes,
             send=transports.send_outbound,
             secret=secret,
             epoch=time.time,
+            aliases=config.aliases,
             is_connected=transports.is_connected,
             socket_of=transports.socket_of,
             global_decline=config.global_decline,
             push_providers=config.push_providers,
         )
+        store.inbox.on("raised", lambda message: self._driver.routing.receive(from_dict(Event, message["event"])))
+        store.inbox.listen(DIRECTORY_CHANGED, self._directory_changed)
         await transports.start()
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
+        _tame_collector()
         self._raise(E_NODE_UP, {"worker": config.worker_id})
         log.info("listening on %s, serving %s", ", ".join(transports.addresses), ", ".join(config.domains))
-        sweeper = loop.create_task(self._sweep())
+        self._spawn(self._sweep())
         try:
             await self._stopping.wait()
         finally:
-            sweeper.cancel()
             await self._driver.drain(DRAIN_SECONDS)
             self._raise(E_NODE_DOWN, {"worker": config.worker_id, "why": "shutdown"})
+            for task in self._tasks:
+                task.cancel()
             await transports.close()
-            jobs.close()
+            await asyncio.to_thread(jobs.close)
             await store.close()
+
+    def _raise(self, name: str, attributes: dict[str, Any]) -> None:
+        self._driver.routing.raise_event(name, attributes)
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned_ended)
+
+    def _spawned_ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: %s", type(error).__name__, error, exc_info=error)
+
+    def _facts(self) -> dict[str, str | int | float]:
+        """What people see of this worker beside its heartbeat."""
+        driver = self._driver
+        return {
+            "addresses": " ".join(self._transports.addresses),
+            "requests": driver.core.open_requests,
+            "branches": driver.core.open_branches,
+            "subscriptions": driver.routing.count,
+            "connections": self._transports.connection_count,
+            "late_turns": driver.late_turns,
+        }
+
+    # The routing script.
+
+    def _reload(self) -> None:
+        """Load the script again; one with a fault leaves the old one in place."""
+        try:
+            self._driver.routes = load_script(self._config.routes)
+        except ScriptError as error:
+            log.error("the routing script was not reloaded: %s", error)
+            attributes = {"script": self._config.routes.name, "line": 0, "error": str(error)[:200]}
+            self._raise(E_SCRIPT_ERROR, attributes)
+        else:
+            log.info("the routing script was reloaded")
+
+    # Bindings that end otherwise than by REGISTER.
+
+    async def _sweep(self) -> None:
+        """Announce bindings that have expired."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            epoch = time.time()
+            for aor in list(self._store.location.expired(epoch)):
+                await self._change(aor, lambda current, aor=aor: expire(aor, current, time.time()))
+
+    def _flow_closed(self, flow: Flow) -> None:
+        """A connection is gone: so are the bindings that are reached over it, and no other."""
+        self._driver.flow_closed(flow)
+        for aor in list(self._store.location.held_over(flow.connection)):
+            self._spawn(
+                self._change(
+                    aor,
+                    lambda current, aor=aor: drop_connection(
+                        aor, current, flow.connection, worker=self._config.worker_id
+                    ),
+                )
+            )
+
+    def _directory_changed(self, message: bytes) -> None:
+        """A subscriber who was deleted or suspended keeps no bindings."""
+        kind, _, aor = message.decode(errors="replace").partition(":")
+        if kind == "sub":
+            self._spawn(self._drop_if_gone(aor))
+
+    async def _drop_if_gone(self, aor: str) -> None:
+        try:
+            subscriber = await self._store.directory.subscriber(aor)
+        except StoreUnavailable:
+            return  # what was said is read again after the reconnect
+        if subscriber is None or not subscriber.enabled:
+            await self._change(
+                aor, lambda current: BindingChanges(aor, (), removed=tuple(current), removed_reason="admin")
+            )
+
+    async def _change(self, aor: str, change: Callable[[Sequence[Binding]], BindingChanges]) -> None:
+        try:
+            changes = await self._store.location.update(aor, change)
+        except StoreUnavailable:
+            return  # the sweeper comes again; the store forgets expired bindings by itself
+        announce(self._driver.routing, changes, time.time())
+
+    # After Redis was away.
+
+    def _look_again(self) -> None:
+        """What was said while Redis was away is lost, so look for each call that waits (ADR 9)."""
+        for subscription in self._driver.routing.live():
+            aor = next((c.value for c in subscription.record.conditions if c.key == "aor" and c.operator == "eq"), None)
+            waits = {E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE} & set(subscription.record.events)
+            call = subscription.owner.bound_to
+            if waits and isinstance(aor, str) and isinstance(call, TransactionRef):
+                self._spawn(self._look_for(call, aor, subscription.record.created_at))
+
+    async def _look_for(self, call: TransactionRef, aor: str, since: float) -> None:
+        bindings = await self._store.location.lookup(aor, fresh=True)
+        call.inject_branches([binding for binding in bindings if binding.refreshed_at >= since])
+
+
+def _tame_collector() -> None:
+    """Keep the collector off what lives for ever, and rare: transactions have no cycles to find."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -166,6 +166,13 @@ class EventRouting:
             return False
         return self._offer(subscription, event, self._monotonic(), 1)
 
+    def receive(self, event: Event) -> int:
+        """Take an event that the web side raised and has told the feed itself; return how many local matches it had."""
+        if event.name not in CATALOGUE:
+            return 0
+        now = self._monotonic()
+        return sum(self._offer(subscription, event, now, 1) for subscription in self._index.candidates(event))
+
     def release(self, bound_to: object, why: str) -> int:
         """Cancel all subscriptions bound to an object, because `why`; return how many there were.
 

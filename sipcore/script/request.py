@@ -24,7 +24,7 @@ from .waking import AwaitedDevices, push_ended
 
 if TYPE_CHECKING:
     from ..contract.flow import Flow
-    from ..ebr.routing import Subscription, WaitResult
+    from ..ebr.routing import EventRouting, Subscription, WaitResult
     from ..proxy.request import ServerRequest
     from ..syntax import Request
     from .environment import Environment
@@ -179,7 +179,7 @@ class RequestContext:
             return None
         self.reply(200, headers=headers)
         self._tell_push(before, changes)
-        announce(env, changes, epoch)
+        announce(env.routing, changes, epoch)
         return changes
 
     def _tell_push(self, before: Sequence[Binding], changes: BindingChanges) -> None:
@@ -371,7 +371,7 @@ class RequestContext:
             return None
 
 
-def announce(environment: Environment, changes: BindingChanges, epoch: float) -> None:
+def announce(routing: EventRouting, changes: BindingChanges, epoch: float) -> None:
     """Raise the E_UL_* events of a change that has been stored."""
     for name, attributes in events_of(changes, epoch):
-        environment.routing.raise_event(name, attributes)
+        routing.raise_event(name, attributes)

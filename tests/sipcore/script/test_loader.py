@@ -53,7 +53,11 @@ def test_a_good_script_has_its_routes(tmp_path: Path) -> None:
         ("await outside", ("async def invite", "def invite"), "line 7: 'await' outside async function"),
         ("no route at all", ('@request_route("INVITE")', ""), "no @request_route"),
         ("raises", ("@event_route", "1 / 0\n@event_route"), "line 9: ZeroDivisionError"),
-        ("two for one", ("@event_route", "@request_route(\"INVITE\")\nasync def b(r):\n    pass\n\n@event_route"), "both invite and b take"),
+        (
+            "two for one",
+            ("@event_route", '@request_route("INVITE")\nasync def b(r):\n    pass\n\n@event_route'),
+            "both invite and b take",
+        ),
     ],
 )
 def test_a_fault_is_refused_with_its_line(tmp_path: Path, _case: str, change: tuple[str, str], message: str) -> None:

@@ -1,0 +1,49 @@
+"""`python -m sipcore`: one SIP worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import sys
+
+from .config import WorkerConfig
+from .errors import SipcoreError
+from .worker import Worker
+
+MOST_FILES = 65536
+
+
+def main() -> int:
+    """Run a worker; 2 when it could not start, with the reason on standard error."""
+    try:
+        config = WorkerConfig.from_environment(os.environ)
+        logging.basicConfig(level=config.log_level, format="%(levelname)s %(name)s %(message)s")
+        _raise_file_limit()
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(Worker(config).run())
+    except SipcoreError as error:
+        print(f"sipcore: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _loop_factory():  # type: ignore[no-untyped-def]
+    """uvloop where there is one: half the cost of a datagram."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def _raise_file_limit() -> None:
+    """A connection is a file."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
