@@ -50,6 +50,7 @@ class Worker:
         self._config = config
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_serving = False
 
     async def run(self) -> None:
         """Start, serve until told to stop (SIGTERM, SIGINT), and end in order.
@@ -105,6 +106,7 @@ class Worker:
         store.inbox.on("raised", lambda message: self._driver.routing.receive(from_dict(Event, message["event"])))
         store.inbox.listen(DIRECTORY_CHANGED, self._directory_changed)
         await transports.start()
+        self._is_serving = True
         _tame_collector()
         self._raise(E_NODE_UP, {"worker": config.worker_id})
         log.info("listening on %s, serving %s", ", ".join(transports.addresses), ", ".join(config.domains))
@@ -135,6 +137,8 @@ class Worker:
 
     def _facts(self) -> dict[str, str | int | float]:
         """What people see of this worker beside its heartbeat."""
+        if not self._is_serving:
+            return {}
         driver = self._driver
         return {
             "addresses": " ".join(self._transports.addresses),
