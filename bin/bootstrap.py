@@ -169,7 +169,8 @@ def run_to_end(command: list[str], **environment: str) -> int:
     try:
         return process.wait()
     except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
 
