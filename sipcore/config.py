@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from . import config_values as values
-from .transport.resolver import is_numeric
 
 if TYPE_CHECKING:
     from .script.settings import ScriptSettings
@@ -138,7 +137,7 @@ class WorkerConfig:
             advertised=MappingProxyType(dict.fromkeys(("udp", "tcp"), address)),
             listening=listening,
             domains=tuple(dict.fromkeys((*given, *(name for name in found if values.is_domain(name))))),
-            aliases=frozenset((*found, *(name for name in given if is_numeric(name.strip("[]"))))),
+            aliases=frozenset((*found, *(name for name in given if values.is_address(name)))),
             routes=read("PBX_ROUTES", values.read_file, "") or SHIPPED_ROUTES,
             redis_url=redis_url,
             broker_url=broker_url or (broker_beside(redis_url) if redis_url else ""),

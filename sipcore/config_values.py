@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
 
-__all__ = ["WILDCARDS", "Reader", "WrongValue", "in_brackets", "is_domain"]
+__all__ = ["WILDCARDS", "Reader", "WrongValue", "in_brackets", "is_address", "is_domain"]
 
 REDIS_URLS = "redis://host:port/0, rediss://host:port/0 or unix:///path?db=0"
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
@@ -32,6 +32,15 @@ def in_brackets(host: str) -> str:
 def is_domain(name: str) -> bool:
     """Whether `name` can be the domain of an AoR: a host name or an address, lower case."""
     return _DOMAIN.fullmatch(name) is not None
+
+
+def is_address(name: str) -> bool:
+    """Whether `name` is an IP address, as a number."""
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 class WrongValue(Exception):
