@@ -1,8 +1,19 @@
-"""A call through the core, and what the core does without being asked."""
+"""A call through the core, and what no input may do to it."""
 
 from __future__ import annotations
 
-from .world import DESK, World
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sipcore.errors import MalformedMessage
+from sipcore.proxy import BranchAdded, BranchFinal, BranchProvisional, DialogEnded, FinalSent, RequestReceived
+from sipcore.proxy import RequestTerminated as Terminated
+from sipcore.syntax import parse_message
+from tests.support import sip
+from tests.support.sip import ALICE
+
+from .world import DESK, MOBILE, World
 
 
 def test_a_call_from_invite_to_bye() -> None:
@@ -24,4 +35,109 @@ def test_a_call_from_invite_to_bye() -> None:
     world.responds(DESK, "BYE", 200)
     assert world.sent() == ["200 > alice"]
     world.advance(64)
+
+    assert [type(event) for event in world.events] == [
+        RequestReceived,
+        BranchAdded,
+        BranchProvisional,
+        BranchFinal,
+        FinalSent,
+        DialogEnded,
+        Terminated,
+    ]
     assert world.is_empty()
+
+
+def test_an_answer_of_the_script_ends_what_it_had_started() -> None:
+    world = World()
+    world.call()
+    world.hold(20)
+    world.fork(DESK)
+    world.answers(DESK, 180)
+    world.sent()
+
+    world.core.reply(world.request, 302, headers=[("Contact", "<sip:voicemail@example.org>")], now=world.now)
+    world.pump()
+
+    assert world.sent() == ["302 > alice", "CANCEL() > desk"]
+    assert world.one(FinalSent).origin == "local"
+
+
+@pytest.mark.acceptance("H58")
+def test_a_provisional_of_the_script_has_a_tag_that_no_phone_has() -> None:
+    world = World()
+    world.call()
+    world.hold(20)
+    world.core.reply(world.request, 180, now=world.now)
+    world.pump()
+    ours = world.answered[ALICE.host]
+    world.inject(MOBILE)
+    world.answers(MOBILE, 180)
+
+    assert ours.to_tag not in ("", "mobile")
+    assert not ours.has("rseq") and not ours.body
+    assert world.answered[ALICE.host].to_tag == "mobile"
+
+
+def test_an_administrator_ends_a_call_that_rings() -> None:
+    world = World()
+    world.call()
+    world.fork(DESK)
+    world.answers(DESK, 180)
+    world.sent()
+
+    world.core.hang_up(world.request, now=world.now)
+    world.pump()
+
+    assert world.sent() == ["480 > alice", "CANCEL() > desk"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    edits=st.lists(
+        st.tuples(
+            st.integers(0, 7),
+            st.integers(0, 900),
+            st.integers(0, 12),
+            st.binary(max_size=6) | st.sampled_from([b"\r\n", b",", b";", b"<", b'"']),
+        ),
+        max_size=12,
+    )
+)
+def test_no_message_however_broken_raises_or_finds_a_fault(
+    edits: list[tuple[int, int, int, bytes]], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.clear()
+    world = World()
+    world.call()
+    world.fork(DESK, MOBILE)
+    world.answers(DESK, 180)
+    invite = world.seen[DESK.flow.host, "INVITE"].raw
+    world.answers(DESK, 200)
+    route = world.answered[ALICE.host].header("record-route") or ""
+    messages = [
+        (world.invite, ALICE),
+        (sip.cancel(world.invite), ALICE),
+        (sip.response(invite, 180, to_tag="desk"), DESK.flow),
+        (sip.response(invite, 200, to_tag="fork", contact=f"<{DESK.uri}>"), DESK.flow),
+        (sip.response(world.seen[MOBILE.flow.host, "INVITE"].raw, 603, to_tag="mobile"), MOBILE.flow),
+        (sip.request("ACK", DESK.uri, routes=[route], to_tag="desk", branch="z9hG4bKa"), ALICE),
+        (sip.bye(DESK.uri, routes=[route], to_tag="desk"), ALICE),
+        (sip.request("MESSAGE", branch="z9hG4bKm", call_id="m"), ALICE),
+    ]
+    for which, start, length, replacement in edits:
+        data, flow = messages[which]
+        broken = data[:start] + replacement + data[start + length :]
+        try:
+            message = parse_message(broken)
+        except MalformedMessage as error:
+            world.core.receive_malformed(broken, error, flow, world.now)
+        else:
+            world.core.receive_message(message, flow, world.now)
+        while world.core.next_event() is not None:
+            pass
+        world.core.messages_to_send()
+    world.core.handle_timer(world.now + 400)
+    world.core.messages_to_send()
+
+    assert caplog.records == []
