@@ -174,7 +174,7 @@ class EventRouting:
         return sum(self._offer(subscription, event, now, 1) for subscription in self._index.candidates(event))
 
     def release(self, bound_to: object, why: str) -> int:
-        """Cancel all subscriptions bound to an object, because `why`; return how many there were.
+        """Cancel all subscriptions bound to an object (that very one, not an equal one); return how many there were.
 
         Whoever waits is told `cancelled` when `why` speaks of cancelling, else `gone`.
         """

@@ -141,7 +141,7 @@ class RedisCallBoard:
                     self._shown.add(uid)
             then = partial(self._has_shown, batch)
             try:
-                self._pipe.send_script(then, SHOW, (CALLS, CALLS_REVISION), CALLS_FEED, *arguments)
+                self._pipe.send_script(then, SHOW, (CALLS, CALLS_REVISION), CALLS_FEED, *arguments, patient=True)
             except StoreUnavailable as error:
                 self._has_shown(batch, error)
 
@@ -200,7 +200,7 @@ class RedisCallBoard:
         batch = [encode_call(call) for call in islice(self._records, RECORDS_PER_WRITE)]
         try:
             self._pipe.send_script(
-                self._has_recorded, RECORD, (CALL_RECORDS, CALL_RECORDS_DROPPED), MAX_RECORDS, *batch
+                self._has_recorded, RECORD, (CALL_RECORDS, CALL_RECORDS_DROPPED), MAX_RECORDS, *batch, patient=True
             )
         except StoreUnavailable:
             return

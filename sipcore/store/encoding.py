@@ -1,43 +1,61 @@
 """Records to the bytes that are kept in Redis.
 
-The same JSON as `contract.records` reads, written on the hot path: fields at their default are left out, which halves
-a binding, and events are encoded without being walked, for their attributes are plain already.
+The same JSON as `contract.records` reads, written on the hot path: what is at its default may be left out, and a binding,
+written with every REGISTER, is spelled out by hand, which takes half the time of walking its fields.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import MISSING, fields
 from functools import cache
+from json.encoder import encode_basestring as quoted
 from operator import attrgetter
 from typing import Any
 
 from ..contract.calls import CallState
 from ..contract.events import Event
 from ..contract.location import Binding
-from ..contract.records import to_dict
 from ..contract.subscriptions import SubscriptionRecord
 
 __all__ = ["encode_binding", "encode_call", "encode_event", "encode_json", "encode_subscription"]
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_encode_ascii = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def encode_json(data: Any) -> bytes:
-    """Compact JSON in UTF-8. Odd bytes of SIP text, which are lone surrogates here, are escaped and read back the same."""
-    try:
-        return _encode(data).encode()
-    except UnicodeEncodeError:
-        return _encode_ascii(data).encode()
+    """Compact JSON in UTF-8."""
+    return _bytes(_encode(data))
 
 
 def encode_binding(binding: Binding) -> bytes:
     """A Binding as JSON."""
-    data = _differing(binding)
-    if binding.push is not None:
-        data["push"] = to_dict(binding.push)
-    return encode_json(data)
+    b = binding
+    text = (
+        f'{{"aor":{quoted(b.aor)},"key":{quoted(b.key)},"contact":{quoted(b.contact)},"expires_at":{b.expires_at!r}'
+        f',"call_id":{quoted(b.call_id)},"cseq":{b.cseq},"transport":{quoted(b.transport)},"host":{quoted(b.host)}'
+        f',"port":{b.port},"worker":{quoted(b.worker)},"socket":{quoted(b.socket)}'
+        f',"user_agent":{quoted(b.user_agent)},"registered_at":{b.registered_at!r},"refreshed_at":{b.refreshed_at!r}'
+    )
+    if b.q != 1.0:
+        text += f',"q":{b.q!r}'
+    if b.instance_id:
+        text += f',"instance_id":{quoted(b.instance_id)}'
+    if b.reg_id:
+        text += f',"reg_id":{b.reg_id}'
+    if b.path:
+        text += f',"path":{_list(b.path)}'
+    if b.connection:
+        text += f',"connection":{quoted(b.connection)}'
+    if b.methods:
+        text += f',"methods":{_list(b.methods)}'
+    if (push := b.push) is not None:
+        text += (
+            f',"push":{{"provider":{quoted(push.provider)},"param":{quoted(push.param)}'
+            f',"prid_hash":{quoted(push.prid_hash)}}}'
+        )
+    return _bytes(text + "}")
 
 
 def encode_call(call: CallState) -> bytes:
@@ -48,15 +66,18 @@ def encode_call(call: CallState) -> bytes:
     return encode_json(data)
 
 
-def encode_event(event: Event) -> bytes:
-    """An Event as JSON."""
+def encode_event(event: Event, *, structured: bool = True) -> bytes:
+    """An Event as JSON, with or without those attributes that are records themselves."""
+    attributes = event.attributes
+    if not structured:
+        attributes = {key: value for key, value in attributes.items() if type(value) is not dict}
     return encode_json(
         {
             "id": event.id,
             "name": event.name,
             "ts": event.ts,
             "node": event.node,
-            "attributes": event.attributes,
+            "attributes": attributes,
             "call_uid": event.call_uid,
             "cause_id": event.cause_id,
         }
@@ -68,6 +89,18 @@ def encode_subscription(record: SubscriptionRecord) -> bytes:
     data = _differing(record)
     data["conditions"] = [_differing(condition) for condition in record.conditions]
     return encode_json(data)
+
+
+def _list(texts: Iterable[str]) -> str:
+    return f"[{','.join(map(quoted, texts))}]"
+
+
+def _bytes(text: str) -> bytes:
+    """JSON in UTF-8. Odd bytes of SIP text are lone surrogates here: they are escaped, and read back the same."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text).encode()
 
 
 def _differing(record: Any) -> dict[str, Any]:

@@ -174,15 +174,15 @@ class RedisEventBus:
         if not self._pipe.connected:
             self.dropped += 1
             return
-        encoded = encode_event(event)
+        encoded = encode_event(event, structured=False)
         if not self._pipe.post("PUBLISH", EVENTS_FEED, encoded):
             self.dropped += 1
             return
         self._pipe.post("XADD", EVENTS_LOG, "MAXLEN", "~", LOG_LENGTH, "*", "event", encoded)
         if self._has_peers():
-            self._offer(event, encoded)
+            self._offer(event)
 
-    def _offer(self, event: Event, encoded: bytes) -> None:
+    def _offer(self, event: Event) -> None:
         """Ask who else may wait for this event."""
         if self._lookups >= MAX_LOOKUPS:
             self.dropped += 1
@@ -190,7 +190,7 @@ class RedisEventBus:
         indexed = ((key, event.attributes.get(key)) for key in CATALOGUE[event.name].index)
         keys = [subscription_index(event.name, key, str(value)) for key, value in indexed if value]
         keys.append(subscription_index(event.name, "*", "*"))
-        then = partial(self._found, event, encoded)
+        then = partial(self._found, event)
         try:
             self._pipe.send_script(then, _CANDIDATES, keys, self._epoch(), MAX_CANDIDATES, subscription(""))
         except StoreUnavailable:
@@ -198,14 +198,16 @@ class RedisEventBus:
         else:
             self._lookups += 1
 
-    def _found(self, event: Event, encoded: bytes, reply: Any) -> None:
+    def _found(self, event: Event, reply: Any) -> None:
         self._lookups -= 1
         if isinstance(reply, Exception):
             self.dropped += 1
             return
+        encoded = b""
         for text in reply:
             record = from_json(SubscriptionRecord, text)
             if record.owner != self._worker and self._compile(record.conditions)(event.attributes):
+                encoded = encoded or encode_event(event)
                 self._tell(record, encoded)
 
     def _tell(self, record: SubscriptionRecord, encoded: bytes) -> None:

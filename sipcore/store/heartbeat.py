@@ -1,8 +1,8 @@
 """Who is alive, and clearing up after those who are not.
 
 A worker says every few seconds that it lives, as a member of `pbx:workers` whose score is the time until which this is
-to be believed, and as a hash for people. Whoever finds a score in the past removes the member, and the one whose
-removal counts sweeps what the dead worker left. To learn of a newcomer at once, not at the next beat, its start is said
+to be believed, and as a hash for people. Whoever finds a score in the past sweeps what the dead worker left, and the one
+whose removal of the member counts says so. To learn of a newcomer at once, not at the next beat, its start is said
 to those who live; they begin to listen to what it changes.
 """
 
@@ -162,11 +162,16 @@ class Heartbeat:
         return json.dumps({"op": op, "worker": self._name}).encode()
 
     async def _sweep(self, name: str) -> None:
-        """Clear up after a dead worker, if nobody else does."""
-        if not await self._pipe.execute("ZREM", WORKERS, name):
-            return
+        """Clear up after a dead worker.
+
+        Several may do so at once; it is the same for all, each call is recorded once, and the last step has one winner.
+        That step comes last so that a sweep begun by one that dies is done by another, and so that a worker which was
+        only asleep, and finds itself missing, has nothing of what it writes then taken away.
+        """
         calls = await sweep_calls(self._pipe, self._epoch(), lambda call: call.worker == name)
         await sweep_subscriptions(self._pipe, name)
+        if not await self._pipe.execute("ZREM", WORKERS, name):
+            return
         log.warning("worker %s is dead; %d calls of it were lost", name, calls)
         self._worker_lost(name)
 

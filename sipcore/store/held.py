@@ -9,6 +9,8 @@ from ..contract.location import Binding
 
 __all__ = ["HeldBindings"]
 
+_NONE: frozenset[str] = frozenset()
+
 
 class HeldBindings:
     """An index of AoRs only, so that it stays small and may outlive the bindings' place in a cache.
@@ -30,12 +32,12 @@ class HeldBindings:
     def set(self, aor: str, bindings: Iterable[Binding]) -> None:
         """Note the bindings that an AoR now has."""
         earliest = 0.0
-        connections: set[str] = set()
+        connections: frozenset[str] = _NONE
         for binding in bindings:
             if binding.worker == self._worker:
                 earliest = min(earliest or binding.expires_at, binding.expires_at)
                 if binding.connection:
-                    connections.add(binding.connection)
+                    connections |= {binding.connection}
         if earliest:
             self._earliest[aor] = earliest
             queued = self._queued.get(aor)
@@ -44,8 +46,8 @@ class HeldBindings:
                 heapq.heappush(self._heap, (earliest, aor))
         else:
             self._earliest.pop(aor, None)
-        if connections or aor in self._connections:
-            self._set_connections(aor, frozenset(connections))
+        if connections is not _NONE or aor in self._connections:
+            self._set_connections(aor, connections)
 
     def expired(self, epoch: float) -> list[str]:
         """The AoRs whose earliest binding has expired; the same again next time unless `set` says otherwise."""

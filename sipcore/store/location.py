@@ -217,6 +217,7 @@ class RedisLocation:
                 len(before),
                 *before,
                 *written,
+                patient=True,
             )
         except BaseException:
             copy.generation = 0  # it may have been written; what is remembered is no longer known to be true
@@ -239,7 +240,7 @@ class RedisLocation:
                 found.append(_interned(from_json(Binding, value)))
             except (ValueError, TypeError):
                 log.exception("a binding of %s cannot be read and is left out", aor)
-        copy = _Copy(rev, by_preference(found), 0 if turn.changed else generation)
+        copy = _Copy(rev, by_preference(tuple(found)), 0 if turn.changed else generation)
         self._remember(aor, copy)
         return copy
 

@@ -15,8 +15,10 @@ PICKABLE = frozenset({"setup", "waking", "ringing"})
 _TRIED = frozenset({"trying", "ringing"})
 
 
-def by_preference(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+def by_preference(bindings: tuple[Binding, ...]) -> tuple[Binding, ...]:
     """Best q first (RFC 3261 §16.6), the one that registered last first among equals."""
+    if len(bindings) < 2:
+        return bindings
     return tuple(sorted(bindings, key=lambda binding: (-binding.q, -binding.refreshed_at)))
 
 

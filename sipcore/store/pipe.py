@@ -1,7 +1,8 @@
 """Commands to Redis, many in one write.
 
-Commands given during one turn of the loop leave together at its end; under load, at most every `gather` seconds. Each
-is packed at once, and its reply goes to a future, to a function, or nowhere (errors are counted). Nothing is ever sent
+Commands given during one turn of the loop leave together at its end. What nobody waits for may wait itself, for
+`gather` seconds at most, and under load so may what is said to be `patient`: a write and the wake-up for its reply cost
+more than the command. Each command is packed at once, and its reply goes to a future, to a function, or nowhere (errors are counted). Nothing is ever sent
 twice by itself: when the connection is lost, whoever waits is told StoreUnavailable, and the command may or may not
 have been carried out. Everything is bounded: past `max_waiting` unanswered commands, more are refused.
 """
@@ -29,7 +30,9 @@ log = logging.getLogger("sipcore.store")
 Argument = str | bytes | int | float
 Reply = Callable[[Any], None]
 
-GATHER = 0.002  # seconds between two writes under load; a lone command leaves at the end of the turn
+GATHER = 0.003  # seconds
+BUSY = 1500  # commands a second from which on the patient ones are gathered
+BUSY_WINDOW = 0.02  # seconds over which that is judged
 MAX_WAITING = 20_000  # commands without an answer; ten seconds' worth of a busy worker
 REPLY_TIMEOUT = 2.0  # seconds without any reply while one is due: the server hangs, or the connection is half open
 
@@ -54,8 +57,12 @@ class Pipe:
         self._reply_timeout = reply_timeout
         self._out: list[bytes] = []
         self._waiting: deque[Reply | None] = deque()
-        self._flush_due = False
-        self._flushed_at = 0.0
+        self._flush: asyncio.Handle | None = None
+        self._flush_is_urgent = False
+        self._is_busy = False
+        self._window_ends = 0.0
+        self._commands = 0
+        self._commands_before = 0
         self._watch: asyncio.TimerHandle | None = None
         self._replies = 0
         self.on_connect: list[Callable[[], None]] = []
@@ -91,7 +98,7 @@ class Pipe:
                 log.warning("redis: closed before everything was answered")
         await self._link.close()
 
-    def send(self, then: Reply | None, *command: Argument) -> None:
+    def send(self, then: Reply | None, *command: Argument, patient: bool = False) -> None:
         """Queue a command; its reply, an error included, is given to `then`. Raise StoreUnavailable when it cannot be."""
         if not self._link.is_open:
             raise StoreUnavailable("Redis is away")
@@ -103,13 +110,14 @@ class Pipe:
             packed = pack_command(tuple(_bytes(argument) for argument in command))
         self._out.append(packed)
         self._waiting.append(then)
-        if not self._flush_due:
-            self._flush_soon()
+        self._commands += 1
+        if not self._flush_is_urgent:
+            self._schedule(urgent=not patient)
 
     def post(self, *command: Argument) -> bool:
         """Queue a command and forget it; False, and counted, when it cannot be."""
         try:
-            self.send(None, *command)
+            self.send(None, *command, patient=True)
         except StoreUnavailable:
             self.dropped += 1
             return False
@@ -121,16 +129,20 @@ class Pipe:
         self.send(partial(_settle, future), *command)
         return future
 
-    def call(self, script: Script, keys: Sequence[str], *arguments: Argument) -> asyncio.Future[Any]:
+    def call(
+        self, script: Script, keys: Sequence[str], *arguments: Argument, patient: bool = False
+    ) -> asyncio.Future[Any]:
         """Queue a script and return its reply to be awaited, like `execute`."""
         future = asyncio.get_running_loop().create_future()
-        self.send_script(partial(_settle, future), script, keys, *arguments)
+        self.send_script(partial(_settle, future), script, keys, *arguments, patient=patient and self._busy())
         return future
 
-    def send_script(self, then: Reply | None, script: Script, keys: Sequence[str], *arguments: Argument) -> None:
+    def send_script(
+        self, then: Reply | None, script: Script, keys: Sequence[str], *arguments: Argument, patient: bool = False
+    ) -> None:
         """Queue a script, like `send`. A server that has forgotten it is given the source."""
         again = (script.source, len(keys), *keys, *arguments)
-        self.send(partial(self._script_reply, then, again), "EVALSHA", script.sha, *again[1:])
+        self.send(partial(self._script_reply, then, again), "EVALSHA", script.sha, *again[1:], patient=patient)
 
     def _script_reply(self, then: Reply | None, again: tuple[Argument, ...], reply: Any) -> None:
         if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT"):
@@ -152,25 +164,40 @@ class Pipe:
         for hook in self.on_connect:
             hook()
 
-    def _flush_soon(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._flush_due = True
-        wait = self._flushed_at + self._gather - loop.time()
-        if wait > 0:
-            loop.call_later(wait, self._flush)
-        else:
-            loop.call_soon(self._flush)
+    def _busy(self) -> bool:
+        """Whether so much is going on that gathering pays."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._window_ends:
+            passed = now - self._window_ends + BUSY_WINDOW
+            self._is_busy = (self._commands - self._commands_before) / passed >= BUSY
+            self._commands_before = self._commands
+            self._window_ends = now + BUSY_WINDOW
+        return self._is_busy
 
-    def _flush(self) -> None:
-        self._flush_due = False
+    def _schedule(self, *, urgent: bool) -> None:
+        loop = asyncio.get_running_loop()
+        if urgent:
+            if self._flush is not None:
+                self._flush.cancel()
+            self._flush = loop.call_soon(self._write)
+            self._flush_is_urgent = True
+        elif self._flush is None:
+            self._flush = loop.call_later(self._gather, self._write)
+
+    def _flush_soon(self) -> None:
+        self._schedule(urgent=True)
+
+    def _write(self) -> None:
+        self._flush = None
+        self._flush_is_urgent = False
         if not self._out or not self._link.is_open or self._link.is_paused:
             return
-        loop = asyncio.get_running_loop()
-        self._flushed_at = loop.time()
         self._link.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
         self._out.clear()
         if self._watch is None:
-            self._watch = loop.call_later(self._reply_timeout / 2, self._look, self._replies, False)
+            self._watch = asyncio.get_running_loop().call_later(
+                self._reply_timeout / 2, self._look, self._replies, False
+            )
 
     def _look(self, replies: int, silent: bool) -> None:
         """Give a silent connection up at the second look: the first may be late because our own loop was held up."""
@@ -205,6 +232,10 @@ class Pipe:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        self._flush_is_urgent = False
         self._out.clear()
         waiting, self._waiting = self._waiting, deque()
         error = StoreUnavailable("the connection to Redis was lost")

@@ -74,6 +74,10 @@ class RedisServer:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def lose_everything(self) -> None:
         """Remove what is on disk; while it is not running."""
         shutil.rmtree(self._directory / "appendonlydir")

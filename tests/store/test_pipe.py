@@ -10,7 +10,7 @@ import trustme
 
 from sipcore.errors import ConfigurationError, StoreUnavailable
 from sipcore.store.lua import Script
-from sipcore.store.pipe import Pipe
+from sipcore.store.pipe import BUSY_WINDOW, Pipe
 
 from .worlds import until
 
@@ -20,6 +20,13 @@ ECHO = Script("return {KEYS[1], ARGV[1], ARGV[2]}")
 @pytest.fixture
 def pipe(server):
     return Pipe(server.url, name="test", reply_timeout=0.4)
+
+
+def written_by(pipe):
+    """What the pipe writes from now on, write by write."""
+    writes, write = [], pipe._link.write
+    pipe._link.write = lambda data: (writes.append(data), write(data))
+    return writes
 
 
 class FakeServer:
@@ -70,22 +77,45 @@ async def test_commands_of_one_turn_leave_in_one_write(pipe, server):
     await pipe._link.close()
 
 
-async def test_under_load_writes_are_gathered(server):
-    pipe = Pipe(server.url, gather=0.02)
+async def test_what_nobody_waits_for_leaves_with_what_somebody_does(server):
+    pipe = Pipe(server.url, gather=5.0)
     await pipe.start()
     await pipe.execute("PING")
-    await asyncio.sleep(0.03)
-    writes = []
-    write = pipe._link.write
-    pipe._link.write = lambda data: (writes.append(data), write(data))
+    writes = written_by(pipe)
 
     for _ in range(10):
         pipe.post("INCR", "n")
         await asyncio.sleep(0)
-        await asyncio.sleep(0)
+    assert writes == []
 
     assert await pipe.execute("GET", "n") == b"10"
-    assert len(writes) == 2  # the first at once, the others together
+    assert len(writes) == 1
+    await pipe.close()
+
+
+async def test_what_is_patient_is_gathered_under_load_and_only_then(server):
+    pipe = Pipe(server.url, gather=5.0)
+    await pipe.start()
+    await pipe.execute("PING")
+    writes = written_by(pipe)
+
+    async def patient():
+        asking = pipe.call(ECHO, ["k"], "a", "b", patient=True)
+        await asyncio.sleep(0.005)
+        return asking
+
+    assert (await patient()).done()
+    assert len(writes) == 1
+    busy = [pipe.execute("PING") for _ in range(1000)]
+    await asyncio.gather(*busy)
+    await asyncio.sleep(BUSY_WINDOW)
+    asking = await patient()
+    assert not asking.done()
+    await pipe.execute("PING")
+    assert await asking == [b"k", b"a", b"b"]
+
+    await asyncio.sleep(3 * BUSY_WINDOW)
+    assert (await patient()).done()
     await pipe.close()
 
 
