@@ -61,6 +61,7 @@ def encode_binding(binding: Binding) -> bytes:
 def encode_call(call: CallState) -> bytes:
     """A CallState, or CallRecord, as JSON."""
     data = _differing(call)
+    data["state"] = call.state  # always: the board is searched for it as bytes
     if call.branches:
         data["branches"] = [_differing(branch) for branch in call.branches]
     return encode_json(data)
