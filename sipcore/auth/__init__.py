@@ -5,7 +5,7 @@ Pure. Whose HA1 it is, and what an authenticated user may do, is the script's bu
 
 from .credentials import Credentials, find_credentials, parse_credentials
 from .decision import Decision, authenticate
-from .digest import OFFERED, challenges, uri_matches, verify
+from .digest import OFFERED, challenges, offered_to, uri_matches, verify
 from .nonce import NonceCounts, Nonces
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "authenticate",
     "challenges",
     "find_credentials",
+    "offered_to",
     "parse_credentials",
     "uri_matches",
     "verify",

@@ -11,12 +11,24 @@ from sipcore.syntax import Request, Uri, parse_uri, quote
 
 from .credentials import Credentials
 
-__all__ = ["OFFERED", "challenges", "uri_matches", "verify"]
+__all__ = ["OFFERED", "challenges", "offered_to", "uri_matches", "verify"]
 
-OFFERED = ("SHA-256", "MD5")
-"""Algorithms in the order they are offered, strongest first (RFC 8760 §2.3: topmost is preferred).
+OFFERED = ("MD5", "SHA-256")
+"""Algorithms in the order they are offered.
+
+RFC 8760 §2.3 would have the strongest on top, since a phone takes the topmost that it supports. Many look at no other,
+though, and give up when they do not know it (JsSIP, PJSIP before 2.11, sipp, Asterisk as a client): with SHA-256 on top
+they could not register at all, while a phone that refuses MD5 looks further and finds SHA-256.
 
 `-sess` is not among them: it saves a third-party server from knowing HA1, and we know it anyway."""
+
+MD5_ONLY = ("baresip ",)
+"""How the User-Agent of phones begins that give up when any challenge names an algorithm they do not know."""
+
+
+def offered_to(user_agent: str) -> Sequence[str]:
+    """The algorithms to challenge a phone of that User-Agent with."""
+    return ("MD5",) if user_agent.startswith(MD5_ONLY) else OFFERED
 
 
 def challenges(realm: str, nonce: str, *, stale: bool = False, algorithms: Sequence[str] = OFFERED) -> list[str]:

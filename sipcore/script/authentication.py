@@ -6,7 +6,7 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..auth import NonceCounts, Nonces, authenticate, challenges, find_credentials
+from ..auth import NonceCounts, Nonces, authenticate, challenges, find_credentials, offered_to
 from ..contract.aor import make_aor, split_aor
 from ..contract.directory import SubscriberRecord
 from ..contract.events import E_AUTH_FAILURE
@@ -73,7 +73,9 @@ class Authentication:
         nonce = self._nonces.issue(self._environment.epoch())
         is_register = context.request.method == "REGISTER"
         status, name = (401, "WWW-Authenticate") if is_register else (407, "Proxy-Authenticate")
-        context.reply(status, headers=[(name, value) for value in challenges(self._realm, nonce, stale=stale)])
+        algorithms = offered_to(context.request.header("user-agent") or "")
+        values = challenges(self._realm, nonce, stale=stale, algorithms=algorithms)
+        context.reply(status, headers=[(name, value) for value in values])
 
     def _failed(self, context: RequestContext, user: str, reason: str) -> None:
         flow, request = context.flow, context.request

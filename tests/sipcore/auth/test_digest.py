@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from sipcore.auth import Credentials, challenges, uri_matches, verify
+from sipcore.auth import Credentials, challenges, offered_to, uri_matches, verify
 from sipcore.contract.credentials import ha1
 from sipcore.syntax import parse_challenge_like, parse_message
 
@@ -115,11 +115,24 @@ def test_octets_that_are_no_utf_8_are_hashed_as_they_came():
     assert verify(signed, "REGISTER", {"MD5": known})
 
 
-def test_a_challenge_names_each_algorithm_strongest_first():
+def test_a_challenge_names_each_algorithm_and_first_the_one_that_every_phone_knows():
     assert challenges("pbx.example", "n1", stale=True) == [
-        'Digest realm="pbx.example", nonce="n1", algorithm=SHA-256, qop="auth", stale=true',
         'Digest realm="pbx.example", nonce="n1", algorithm=MD5, qop="auth", stale=true',
+        'Digest realm="pbx.example", nonce="n1", algorithm=SHA-256, qop="auth", stale=true',
     ]
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "expected"),
+    [
+        ("baresip v1.0.0 (x86_64/linux)", ("MD5",)),
+        ("Linphonec/5.1.65", ("MD5", "SHA-256")),
+        ("baresipphone", ("MD5", "SHA-256")),
+        ("", ("MD5", "SHA-256")),
+    ],
+)
+def test_a_phone_that_gives_up_at_an_unknown_algorithm_is_not_shown_one(user_agent, expected):
+    assert offered_to(user_agent) == expected
 
 
 def test_a_first_challenge_says_nothing_of_stale():
