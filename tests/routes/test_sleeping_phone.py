@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sipcore.contract.events import E_PUSH_FAILED, E_PUSH_SENT, E_PUSH_SUPPRESSED
-from tests.support.phone import DOMAIN
+from sipcore.contract.location import Binding, BindingChanges
+from sipcore.script.request import announce
+from tests.support.phone import DOMAIN, Phone
 from tests.support.world import World, play
 
 BOB = f"102@{DOMAIN}"
@@ -422,3 +426,53 @@ def test_the_hold_setting_says_when_a_call_waits(hold: str, seconds: float) -> N
         assert world.loop.time() - started == pytest.approx(seconds, abs=0.1)
 
     play(story, hold=hold)
+
+
+@pytest.mark.acceptance("H30")
+@pytest.mark.parametrize(("_case", "after"), [("before the look", 0.002), ("after the look, before the fork", 0.03)])
+def test_a_phone_that_registers_between_subscription_and_fork_gets_one_invite(_case: str, after: float) -> None:
+    class SlowLocation:
+        """A location service whose look takes a while, as it does when the store is asked."""
+
+        def __init__(self, inner: object) -> None:
+            self.update = inner.update
+            self._inner = inner
+
+        async def lookup(self, aor: str, *, fresh: bool = False) -> tuple:
+            await asyncio.sleep(0.02)
+            found = await self._inner.lookup(aor, fresh=fresh)
+            await asyncio.sleep(0.02)
+            return found
+
+    async def story(world: World) -> None:
+        world.subscriber("102", push_devices=1)
+        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
+        await alice.register()
+        assert (await bob.register()).status == 200  # he knows a nonce now, and is away again
+        assert (await bob.register(0)).status == 200
+        world.driver._environment.location = SlowLocation(world.location)
+
+        call = alice.call("102")
+        while not world.driver.routing.count:
+            await world.sleep(0.001)
+        await world.sleep(after)
+        await world.location.update(BOB, lambda current: registered(world, bob, current))
+        await world.sleep(1)
+
+        assert len(bob.invites) == 1
+        bob.pick_up()
+        assert (await call.final()).status == 200
+        await call.hang_up()
+
+    play(story)
+
+
+def registered(world: World, phone: Phone, current: tuple[Binding, ...]) -> BindingChanges:
+    """The change of bindings that a REGISTER of that phone makes, announced as it is stored."""
+    now = world.epoch()
+    flow = phone.flow
+    binding = Binding(phone.aor, phone.instance, phone.contact, now + 60, "r", 9, host=flow.host, port=flow.port)
+    changes = BindingChanges(phone.aor, (binding,), inserted=(binding,))
+    world.loop.call_soon(announce, world.driver.routing, changes, now)
+    world.loop.call_soon(world.driver.pump)
+    return changes

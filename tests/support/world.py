@@ -57,7 +57,13 @@ def play(story: Callable[[World], Awaitable[None]], **settings: Any) -> World:
 class World:
     """One worker, its phones, and everything that was said."""
 
-    def __init__(self, script: Path = SHIPPED, global_decline: bool = False, **settings: Any) -> None:
+    def __init__(
+        self,
+        script: Path = SHIPPED,
+        global_decline: bool = False,
+        push_providers: tuple[str, ...] = (),
+        **settings: Any,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.phones: dict[tuple[str, int], Phone] = {}
         self.dropped: Callable[[bytes, Flow], bool] = lambda data, flow: False
@@ -83,6 +89,7 @@ class World:
             is_connected=lambda flow: flow.connection in self.connections,
             socket_of=lambda flow: f"{flow.transport}:{SERVER.host}:{SERVER.port}",
             global_decline=global_decline,
+            push_providers=push_providers,
         )
         self.connections: set[str] = set()
         for user in ("101", "102", "103", "104", "105"):
