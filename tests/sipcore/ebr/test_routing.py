@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -565,6 +566,19 @@ async def test_an_event_from_another_worker_is_delivered_to_the_subscription_it_
     assert world.events.deliver(subscription.id, event) is False
     await world.settle()
     assert len(heard) == 1
+    assert world.bus.published == []
+
+
+async def test_an_event_of_the_web_side_is_matched_here_and_not_published_again():
+    world, heard, web = World(), Heard(), World()
+    world.events.notify_on_event(CONTACTS, {"aor": "bob@t1"}, heard, 5, bound_to="T")
+    event = web.events.raise_event(E_UL_CONTACT_UPDATE, contact())
+
+    assert world.events.receive(event) == 1
+    assert world.events.receive(replace(event, name="E_NO_SUCH")) == 0
+    await world.settle()
+
+    assert heard == [(event.id, "T")]
     assert world.bus.published == []
 
 
