@@ -98,8 +98,17 @@ def secret(name: str) -> str:
 def kept_secret(path: Path) -> str:
     """A secret of our own: made at first use, readable by the owner alone, the same ever after.
 
-    Several processes may start at once; whoever links its file first wins and the others read that one.
+    Several processes may start at once; whoever links its file first wins and the others read that one. Where none can
+    be kept the mistake is noted, and the secret is this process' own.
     """
+    try:
+        return _kept_secret(path)
+    except OSError as error:
+        MISTAKES.append(f"PBX_DATA_DIR is {str(path.parent)!r}, where no secret can be kept: {error.strerror}.")
+        return secrets.token_urlsafe(48)
+
+
+def _kept_secret(path: Path) -> str:
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

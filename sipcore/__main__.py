@@ -9,14 +9,15 @@ import resource
 import sys
 
 from .config import WorkerConfig
-from .errors import SipcoreError
+from .errors import ConfigurationError, SipcoreError
 from .worker import Worker
 
 MOST_FILES = 65536
+EX_CONFIG = 78  # sysexits.h: trying again with the same settings is of no use, and a supervisor need not
 
 
 def main() -> int:
-    """Run a worker; 2 when it could not start, with the reason on standard error."""
+    """Run a worker; with the reason on standard error, 78 when its settings are wrong, 2 when it could not start."""
     try:
         config = WorkerConfig.from_environment(os.environ)
         logging.basicConfig(level=config.log_level, format="%(levelname)s %(name)s %(message)s")
@@ -25,7 +26,7 @@ def main() -> int:
             runner.run(Worker(config).run())
     except SipcoreError as error:
         print(f"sipcore: {error}", file=sys.stderr)
-        return 2
+        return EX_CONFIG if isinstance(error, ConfigurationError) else 2
     return 0
 
 

@@ -57,6 +57,7 @@ class Child:
         self.restart_at: float | None = None
         "Monotonic seconds; None when it runs, has never been started, or is not to be started again."
         self.failures = 0
+        self.starts = 0
         self.status: int | None = None
         "How the last process ended: an exit status, or minus a signal's number."
         self.heard: list[str] = []
@@ -91,6 +92,7 @@ class Child:
             pass_fds=spec.inherits,
         )
         self.restart_at = None
+        self.starts += 1
         self._started_at = now
         assert self.process.stdout is not None  # noqa: S101 - asked for above
         descriptor = self.process.stdout.fileno()

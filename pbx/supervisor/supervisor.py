@@ -21,7 +21,7 @@ from .report import OURSELVES, Report
 
 __all__ = ["EX_CONFIG", "Supervisor"]
 
-EX_CONFIG = 78  # sysexits.h: a child that ends like this has refused its settings, and would again
+EX_CONFIG = 78  # sysexits.h: a child that ends like this at its first start refuses its settings, and would again
 LONGEST_WAIT = 1.0  # seconds; a signal that is lost is noticed by then
 POLL = 0.05  # seconds between two questions whether something awaited has come
 MOST_HEARD = 1000  # lines of a one-shot child
@@ -218,7 +218,8 @@ class Supervisor:
             self._note_children()
             if child.spec.once:
                 continue
-            if child.status == EX_CONFIG:
+            # Later the settings are the same, so something else has changed, and what runs is not to be ended for it.
+            if child.status == EX_CONFIG and child.starts == 1:
                 self._refused, child.restart_at = child.spec.name, None
             elif child.restart_at is not None:
                 wait = child.restart_at - now

@@ -116,5 +116,4 @@ def test_a_part_that_refuses_its_settings_ends_the_start(start_product, name):
 
     product.wait_for_log(rf"{name} is 'nonsense'; allowed (is|are)", 60)
 
-    wait_until(lambda: product._process.poll() is not None, 60, "it goes on")
-    assert product._process.returncode == 1
+    assert product.wait_for_end() == 1

@@ -157,3 +157,14 @@ def test_this_host_is_reached_as_localhost_and_by_address():
 
     assert {"localhost", "127.0.0.1", "[::1]"} <= set(hosts)
     assert all(":" not in host or host.startswith("[") for host in hosts)
+
+
+def test_a_secret_that_cannot_be_kept_is_a_mistake_and_no_traceback(tmp_path, monkeypatch):
+    monkeypatch.setattr(env, "MISTAKES", [])
+    (tmp_path / "file").touch()
+
+    made = env.kept_secret(tmp_path / "file" / "secret_key")
+
+    assert len(made) >= 32
+    (mistake,) = env.MISTAKES
+    assert mistake.startswith(f"PBX_DATA_DIR is '{tmp_path}/file', where no secret can be kept: ")

@@ -165,6 +165,11 @@ class ProductUnderTest:
         finally:
             self._process = None
 
+    def wait_for_end(self, seconds: float = STOP_SECONDS) -> int:
+        """Return the exit status of a product that ends by itself."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
     @property
     def pid(self) -> int:
         """The supervisor's process."""
@@ -248,13 +253,15 @@ class ProductUnderTest:
         return made
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
-        """Status and body of a GET."""
+        """Status and body of a GET; status 0 when nobody answers."""
         request = urllib.request.Request(self.http_url + path, headers=dict(headers or {}))
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refusal:
             return refusal.code, refusal.read().decode("utf-8", "replace")
+        except OSError:
+            return 0, ""
 
     # --------------------------------------------------------------------------------------------------- inside
 

@@ -84,6 +84,19 @@ def test_a_child_that_refuses_its_settings_ends_the_run(supervisor, said):
     assert "sip      | PBX_SIP is wrong" in lines(said)
 
 
+def test_a_child_that_refuses_only_later_is_started_again_and_the_others_go_on(supervisor, said, tmp_path):
+    program = (
+        f"import os, sys, time; seen = os.path.exists({str(tmp_path / 'seen')!r})\n"
+        f"open({str(tmp_path / 'seen')!r}, 'w').close(); print('up', flush=True)\n"
+        f"sys.exit({EX_CONFIG}) if seen else time.sleep(60)"
+    )
+    supervisor.start(python("sip", program))
+    turn_until(supervisor, lambda: "| up" in said.getvalue())
+
+    supervisor.signal_child("sip", signal.SIGKILL)
+    turn_until(supervisor, lambda: "sip ended with status 78; started again in 1 s." in said.getvalue())
+
+
 def test_a_server_that_dies_while_it_is_awaited_ends_the_start(supervisor):
     with pytest.raises(CannotStart, match="postgres did not start"):
         supervisor.start_and_await([python("postgres", "raise SystemExit(1)", is_ready=lambda: False)], 20)
