@@ -23,7 +23,7 @@ class Branch:
 
     __slots__ = (
         "absorbed",
-        "answer_tag",
+        "answer_to",
         "cancel_cause",
         "context",
         "excluded",
@@ -59,10 +59,10 @@ class Branch:
         "When it has rung long enough; 0 for never."
         self.timer_c = 0.0
         "When it has been silent for too long (§16.6 step 11)."
-        self.answer_tag = ""
-        "The To-tag of its 2xx that went to the caller."
+        self.answer_to: str | None = None
+        "The To of its 2xx that went to the caller; another tag in it would be another phone, behind a forking proxy."
         self.absorbed: dict[str, bytes] | None = None
-        "By To-tag, the ACKs of those that did not."
+        "By their To, the ACKs to those that did not."
 
     @property
     def source(self) -> str:

@@ -305,6 +305,8 @@ class ProxyCore:
         With `cancel` (when_ringing, after_answer, at_once) it is a takeover, named by `token`: the branches there were
         are given up when a new one rings, when it answers, or once one was started; never because of a target that
         cannot be reached. `last` closes the hold.
+
+        What comes too late is an InjectRejected for each target and then an exception, and starts no takeover.
         """
         self._now = now
         if cancel and (cancel not in TAKEOVER_MODES or request.method != "INVITE"):

@@ -72,7 +72,7 @@ class BranchProvisional:
 class BranchFinal:
     """A branch is over: its final response, 408 when it never gave one, 503 when it could not be sent.
 
-    Follows BranchCancelled too, once the phone has confirmed.
+    Follows BranchCancelled too, once the phone has confirmed; with 2xx it is then an answer that nobody took.
     """
 
     request: ServerRequest
@@ -87,7 +87,8 @@ class BranchCancelled:
     request: ServerRequest
     branch: Branch
     cause: int
-    "The SIP cause told to the phone: 200 answered elsewhere, 603 declined elsewhere, 480 no answer, 487 caller gone."
+    """200 answered elsewhere or picked up, 603 declined elsewhere, 480 no answer, 487 caller gone or call ended, 0 the same
+    phone is called anew elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class TakeoverStarted:
 
 @dataclass(frozen=True, slots=True)
 class TakeoverEnded:
-    """A pickup is over; exactly one for each call of `inject_branches` with `cancel`."""
+    """A pickup is over; exactly one for each call of `inject_branches` with `cancel` that did not raise."""
 
     request: ServerRequest
     token: str

@@ -26,12 +26,13 @@ def absorb(core: ProxyCore, branch: Branch, transaction: ClientTransaction, answ
     absorbed = branch.absorbed
     if absorbed is None:
         absorbed = branch.absorbed = {}
-    ack = absorbed.get(answer.to_tag)
+    to = answer.header("to") or ""
+    ack = absorbed.get(to)
     if ack is not None:
         core.send(ack, transaction.flow, None)
     elif len(absorbed) < core.limits.absorbed_answers:
         acknowledgement, bye = core.forwarder.farewell(transaction.request, answer, transaction.flow)
-        absorbed[answer.to_tag] = acknowledgement.raw
+        absorbed[to] = acknowledgement.raw
         core.send(acknowledgement.raw, transaction.flow, None)
         core.layer.start_client(bye, transaction.flow, now, _NOBODY)
 

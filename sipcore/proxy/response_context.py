@@ -56,7 +56,6 @@ class ResponseContext:
 
     __slots__ = (
         "_absent_cause",
-        "_answered",
         "_barred",
         "_core",
         "_count_reached",
@@ -81,8 +80,6 @@ class ResponseContext:
         "All there ever were, the oldest first."
         self.hold: Hold | None = None
         self.takeover: Takeover | None = None
-        self._answered: Branch | None = None
-        "Whose 2xx the caller has."
         self._early_media: Branch | None = None
         "Whose media the caller hears before anybody has answered."
         self._rang = False
@@ -264,7 +261,8 @@ class ResponseContext:
 
     def _success(self, branch: Branch, transaction: ClientTransaction, response: Response, now: float) -> None:
         request = self._request
-        if self._answered is branch and (not self._is_invite or response.to_tag == branch.answer_tag):
+        to = response.header("to") or ""
+        if branch.answer_to == to:
             if self._is_invite and request.transaction is not None:  # retransmitted until the ACK comes (RFC 6026 §7.1)
                 self._core.layer.respond(request.transaction, forward_response(response), now)
             return
@@ -275,10 +273,9 @@ class ResponseContext:
                 absorb(self._core, branch, transaction, response, now)
             self.branch_over(branch, response.status)
             return
-        branch.answer_tag = response.to_tag
+        branch.answer_to = to
         takeover = self.takeover
         is_pickup = takeover is not None and branch in takeover.branches
-        self._answered = branch
         branch.state = "answered"
         self.branch_over(branch, response.status)
         self._core.answer(request, forward_response(response), "branch", now, branch=branch)
@@ -356,7 +353,8 @@ class ResponseContext:
         if any(branch.is_live for branch in self.branches):
             self._wind_up(ENDED, "final", "caller-gone", now)
         self._disarm()
-        self.branches = []
+        self.branches = []  # these two hold branches, which hold this
+        self._early_media = None
 
     def _finish(self, now: float) -> None:
         choice = choose(

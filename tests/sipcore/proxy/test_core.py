@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +16,7 @@ from sipcore.syntax import parse_message
 from tests.support import sip
 from tests.support.sip import ALICE
 
-from .world import DESK, MOBILE, World
+from .world import DAN, DESK, MOBILE, World
 
 
 def test_a_call_from_invite_to_bye() -> None:
@@ -90,6 +93,61 @@ def test_an_administrator_ends_a_call_that_rings() -> None:
     world.pump()
 
     assert world.sent() == ["480 > alice", "CANCEL() > desk"]
+
+
+def answered(world: World) -> None:
+    world.answers(MOBILE, 200)
+    world.confirm_cancel(DESK)
+    world.dialog("ACK", cseq=1)
+    world.dialog("INVITE", cseq=2)
+    world.answers(MOBILE, 200)
+    world.dialog("BYE", cseq=3)
+    world.responds(MOBILE, "BYE", 200)
+
+
+def answered_twice(world: World) -> None:
+    world.answers(DESK, 200)
+    world.answers(MOBILE, 200)
+    world.responds(MOBILE, "BYE", 200)
+
+
+def cancelled(world: World) -> None:
+    world.cancels()
+    world.confirm_cancel(DESK)
+
+
+def moved(world: World) -> None:
+    world.pick_up(DAN)
+    world.answers(DAN, 180)
+    world.answers(DAN, 486)
+
+
+@pytest.mark.parametrize("story", [answered, answered_twice, cancelled, moved])
+def test_a_call_that_is_over_leaves_nothing_to_the_garbage_collector(story: Callable[[World], None]) -> None:
+    """Cycles would be found by pauses of the collector, in the middle of other calls."""
+    world = World()
+    world.call()
+    world.fork(DESK, MOBILE)
+    world.answers(DESK, 180)
+    gc.collect()
+    gc.disable()
+    try:
+        story(world)
+        world.advance(400)
+        assert world.is_empty()
+        world.events.clear()
+        world.network.take()
+        world.request = None
+        world.seen.clear()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [thing for thing in gc.garbage if type(thing).__module__.startswith("sipcore")]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+    assert left == []
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -282,7 +282,7 @@ class Chaos:
 
 @pytest.mark.acceptance("H107")
 @pytest.mark.acceptance("H108")
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(script=actions, global_decline=st.booleans())
 def test_any_interleaving_ends_well(script: list[tuple[str, int, int]], global_decline: bool) -> None:
     chaos = Chaos(Policy(call_deadline=60, global_decline=global_decline))
@@ -294,7 +294,7 @@ def test_any_interleaving_ends_well(script: list[tuple[str, int, int]], global_d
 
 @pytest.mark.acceptance("H107")
 @pytest.mark.slow
-def test_thousands_of_random_interleavings_end_well() -> None:
+def test_a_thousand_random_interleavings_end_well() -> None:
     names = [
         "inject",
         "provisional",
@@ -308,7 +308,7 @@ def test_thousands_of_random_interleavings_end_well() -> None:
         "refresh",
         "cancel",
     ]
-    for seed in range(2000):
+    for seed in range(1000):
         random = Random(seed)
         chaos = Chaos(Policy(call_deadline=60))
         for _ in range(random.randrange(4, 16)):

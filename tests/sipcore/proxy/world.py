@@ -98,7 +98,7 @@ class World:
                 self.seen[message.flow.host, parsed.method] = parsed
             else:
                 self.answered[message.flow.host] = parsed
-                if 200 <= parsed.status < 300 and parsed.cseq_method == "INVITE":
+                if 200 <= parsed.status < 300 and parsed.has("record-route"):
                     self.accepted = parsed
 
     def advance(self, seconds: float) -> None:
