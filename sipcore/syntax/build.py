@@ -1,6 +1,7 @@
 """New messages: forwarded ones by surgery on the received lines, our own from parts (RFC 3261 §8.2.6, §9.1, §16.6, §16.7, §17.1.1.3).
 
-Everything that is not meant to change goes on byte for byte, folds, odd spacing and unknown headers included.
+Everything that is not meant to change goes on byte for byte, folds, odd spacing and unknown headers included. A missing
+Content-Length is added.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ def forward_request(
         lines, keys = _without(lines, keys, remove)
     if headers:
         _append(lines, keys, headers)
+    if "content-length" not in keys:
+        _append_length(lines, keys, request.body)
     top = [f"Via: {via}"]
     top_keys = ["via"]
     for value in record_route:
@@ -94,6 +97,8 @@ def forward_response(
         lines, keys = _without(lines, keys, remove)
     if headers:
         _append(lines, keys, headers)
+    if "content-length" not in keys:
+        _append_length(lines, keys, response.body)
     text = "\r\n".join(lines)
     raw = f"SIP/2.0 {response.status} {response.reason}\r\n{text}\r\n\r\n".encode("utf-8", "surrogateescape")
     forwarded = Response(raw + response.body, response.status, response.reason, lines, keys, response.body)
@@ -128,8 +133,7 @@ def make_response(
         _append(lines, keys, headers)
     if content_type:
         _append(lines, keys, (("Content-Type", content_type),))
-    lines.append(f"Content-Length: {len(body)}")
-    keys.append("content-length")
+    _append_length(lines, keys, body)
     start_line = f"SIP/2.0 {status} {_checked(reason)}"
     return Response(join(start_line, lines, body), status, reason, lines, keys, body)
 
@@ -216,6 +220,12 @@ def _append(lines: list[str], keys: list[str], headers: Iterable[tuple[str, str]
     for name, value in headers:
         lines.append(_checked(f"{name}: {value}"))
         keys.append(HEADER_KEYS[name])
+
+
+def _append_length(lines: list[str], keys: list[str], body: bytes) -> None:
+    """§16.6 step 10, §18.3: datagrams may do without Content-Length, and the next hop may be a stream."""
+    lines.append(f"Content-Length: {len(body)}")
+    keys.append("content-length")
 
 
 def _without(lines: list[str], keys: list[str], remove: Sequence[str]) -> tuple[list[str], list[str]]:

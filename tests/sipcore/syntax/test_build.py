@@ -90,6 +90,20 @@ def test_max_forwards_is_added_where_it_was_missing():
     assert request.max_forwards == 70
 
 
+@pytest.mark.parametrize("length", ["", "Content-Length: 4\r\n", "l: 4\r\n"])
+def test_a_datagram_without_content_length_gets_one_for_a_stream(length):
+    """§16.6 step 10, §18.3."""
+    head = f"Via: SIP/2.0/UDP a;branch=z9hG4bK1\r\nVia: SIP/2.0/TCP b;branch=z9hG4bK2\r\nCall-ID: 1\r\n{length}\r\nbody"
+    request = parse_message(f"MESSAGE sip:b@c SIP/2.0\r\n{head}".encode())
+    response = parse_message(f"SIP/2.0 200 OK\r\n{head}".encode())
+
+    forwarded = forward_request(request, target="sip:b@c", via="SIP/2.0/TCP d;branch=z9hG4bK3", max_forwards=70)
+
+    for message in (forwarded, forward_response(response)):
+        assert message.headers("content-length") == ["4"]
+        assert parse_message(message.raw + b"the next one").body == b"body"
+
+
 def test_headers_are_removed_by_name_and_added_at_the_end():
     request = forwarded(remove=["Route", "x-odd.name!%"], headers=[("P-Asserted-Identity", "<sip:102@pbx>")])
 
