@@ -1,0 +1,96 @@
+"""sipp with a scenario of ours: it ends well, or says which message came instead of the expected one."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.support.services import free_port, require_binary
+
+from .program import Program
+
+__all__ = ["Sipp"]
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+GIVE_UP_SECONDS = 45
+
+_numbers = itertools.count()
+
+
+class Sipp:
+    """One run of one scenario: one call, unless the scenario says more.
+
+    `number` is what a scenario calls `[service]`; `user` and `password` answer its challenges. `options` are sipp's own.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        scenario: str,
+        server: str,
+        *,
+        user: str = "anonymous",
+        password: str = "",
+        number: str = "",
+        transport: str = "udp",
+        port: int = 0,
+        options: Iterable[str] = (),
+    ) -> None:
+        self.scenario = scenario
+        self.port = port or free_port(udp=True)
+        home = directory / f"sipp-{scenario}-{next(_numbers)}"
+        home.mkdir(parents=True)
+        self._messages, self._errors = home / "messages", home / "errors"
+        self._process = Program(
+            [
+                *(require_binary("sipp"), server, "-sf", str(SCENARIOS / f"{scenario}.xml")),
+                *("-i", "127.0.0.1", "-p", str(self.port), "-t", "t1" if transport == "tcp" else "u1"),
+                *("-s", number or user, "-key", "user", user, "-au", user, "-ap", password),
+                *("-m", "1", "-timeout", str(GIVE_UP_SECONDS), "-timeout_error", "-nostdin", "-skip_rlimit"),
+                *("-trace_msg", "-message_file", str(self._messages), "-message_overwrite", "true"),
+                *("-trace_err", "-error_file", str(self._errors), "-error_overwrite", "true"),
+                *options,
+            ],
+            home / "screen",
+        )
+
+    def wait(self, timeout: float = 30) -> str:
+        """Wait for the end of the scenario and return all messages; fails with what was wrong and the last messages."""
+        status = self._process.wait_for_end(timeout)
+        if status is None:
+            self._process.kill()
+        if status != 0:
+            how = "did not end" if status is None else f"ended with {status}"
+            raise AssertionError(f"{self} {how}\n{_read(self._errors)[-2000:]}\n{self.messages()[-6000:]}")
+        return self.messages()
+
+    def wait_until_listening(self, timeout: float = 10) -> None:
+        """Wait until its UDP port is taken."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                try:
+                    probe.bind(("127.0.0.1", self.port))
+                except OSError:
+                    return
+            if self._process.status is not None or time.monotonic() > deadline:
+                raise AssertionError(f"{self} does not listen\n{self._process.tail()}\n{_read(self._errors)}")
+            time.sleep(0.02)
+
+    def messages(self) -> str:
+        """All that it has sent and received so far."""
+        return _read(self._messages).replace("\r", "")
+
+    def stop(self) -> None:
+        """End it, if it still runs."""
+        self._process.stop()
+
+    def __str__(self) -> str:
+        return f"sipp {self.scenario}"
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""

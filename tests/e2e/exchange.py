@@ -1,0 +1,127 @@
+"""A product and the people who use it: new ones for each test, and phones of every make for them."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.support.product import ProductUnderTest, Subscriber
+
+from .clients.baresip import Baresip
+from .clients.linphone import Linphone
+from .clients.scripted import ScriptedPhone
+from .clients.sipp import Sipp
+
+__all__ = ["GROUP_SIZE", "Exchange"]
+
+# Importing one costs as much as importing a hundred, so they are made in batches.
+PEOPLE, GROUPS, GROUP_SIZE = 48, 12, 4
+
+
+class Exchange:
+    """Hands out subscribers whom no other test knows, and ends the phones that were made with `stop_phones`."""
+
+    def __init__(self, product: ProductUnderTest, directory: Path) -> None:
+        self.product = product
+        self.address = (product.host, product.sip_port)
+        self.server = f"{product.host}:{product.sip_port}"
+        self._directory = directory
+        self._people: list[Subscriber] = []
+        self._groups: list[list[Subscriber]] = []
+        self._names = itertools.count(1)
+        self._phones = contextlib.ExitStack()
+
+    def people(self, count: int) -> list[Subscriber]:
+        """Subscribers outside of any group."""
+        if len(self._people) < count:
+            self._make()
+        return [self._people.pop() for _ in range(count)]
+
+    def person(self) -> Subscriber:
+        """One of them."""
+        return self.people(1)[0]
+
+    def group(self) -> list[Subscriber]:
+        """The members of a pickup group, of which each may pick the calls of the others."""
+        if not self._groups:
+            self._make()
+        return self._groups.pop()
+
+    def large_group(self, size: int) -> list[Subscriber]:
+        """The same with as many members as wanted."""
+        return self.product.new_subscribers(size, f"Large group {next(self._names)}")
+
+    def _make(self) -> None:
+        groups = [
+            [Subscriber.new(f"Group {name}") for _ in range(GROUP_SIZE)]
+            for name in itertools.islice(self._names, GROUPS)
+        ]
+        people = [Subscriber.new() for _ in range(PEOPLE)]
+        self.product.add_subscribers(*people, *itertools.chain.from_iterable(groups))
+        self._people += people
+        self._groups += groups
+
+    # Phones.
+
+    def baresip(self, who: Subscriber, **wishes: Any) -> Baresip:
+        """A baresip, registered unless `register=False`."""
+        return self._keep(Baresip(self._directory, who.username, who.password, self.server, **wishes))
+
+    def linphone(self, who: Subscriber) -> Linphone:
+        """A linphonec, registered."""
+        phone = self._keep(Linphone(self._directory, who.username, who.password, self.server))
+        phone.register()
+        return phone
+
+    def scripted(self, who: Subscriber | None = None, *, register: bool = True, **wishes: Any) -> ScriptedPhone:
+        """A scripted phone of somebody, registered, or of nobody."""
+        if who is None:
+            return self._keep(ScriptedPhone(self.address, **wishes))
+        phone = self._keep(ScriptedPhone(self.address, who.username, who.password, **wishes))
+        if register:
+            answer = phone.register()
+            assert answer.status == 200, answer
+        return phone
+
+    def sipp(
+        self, scenario: str, who: Subscriber, number: str = "", *, options: Iterable[str] = (), **wishes: Any
+    ) -> Sipp:
+        """A run of a scenario that begins with a request of that subscriber's."""
+        run = Sipp(
+            *(self._directory, scenario, self.server),
+            user=who.username,
+            password=who.password,
+            number=number,
+            options=options,
+            **wishes,
+        )
+        self._phones.callback(run.stop)
+        return run
+
+    def sipp_phone(self, scenario: str, who: Subscriber, *, options: Iterable[str] = ()) -> Sipp:
+        """A run of a scenario that begins with a request to that subscriber; his contact is where it listens."""
+        with ScriptedPhone(self.address, who.username, who.password) as phone:
+            answer = phone.register()
+            assert answer.status == 200, answer
+            port = phone.port
+        run = self.sipp(scenario, who, port=port, options=options)
+        run.wait_until_listening()
+        return run
+
+    def for_one_test(self) -> Exchange:
+        """The same people, with phones that end on their own."""
+        mine = copy.copy(self)
+        mine._phones = contextlib.ExitStack()
+        return mine
+
+    def _keep(self, phone: Any) -> Any:
+        self._phones.callback(phone.stop if hasattr(phone, "stop") else phone.close)
+        return phone
+
+    def stop_phones(self) -> None:
+        """End all phones made so far."""
+        self._phones.close()
