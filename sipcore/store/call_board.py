@@ -96,7 +96,8 @@ class RedisCallBoard:
         self._live: dict[str, CallState] = {}
         self._shown: set[str] = set()
         self._changed: dict[str, None] = {}
-        self._show_due: asyncio.TimerHandle | None = None
+        self._show_due: asyncio.Handle | None = None
+        self._waiting: dict[str, list[Callable[[], None]]] = {}
         self._records: deque[CallRecord] = deque()
         self._recording = 0
         self._claims: dict[str, tuple[str, float]] = {}
@@ -109,8 +110,14 @@ class RedisCallBoard:
     def put(self, call: CallState) -> None:
         self._live[call.uid] = call
         self._change(call.uid)
+        if call.uid in self._waiting:
+            self._show_soon()
+
+    def when_shown(self, uid: str, then: Callable[[], None]) -> None:
+        self._waiting.setdefault(uid, []).append(then)
 
     def remove(self, uid: str) -> None:
+        self._waiting.pop(uid, None)
         if self._live.pop(uid, None) is None and uid not in self._shown:
             return
         if uid in self._shown:
@@ -122,6 +129,12 @@ class RedisCallBoard:
         self._changed[uid] = None
         if self._show_due is None:
             self._show_due = asyncio.get_running_loop().call_later(self._gather, self._show)
+
+    def _show_soon(self) -> None:
+        """Show at the end of this turn what has changed."""
+        if self._show_due is not None:
+            self._show_due.cancel()
+        self._show_due = asyncio.get_running_loop().call_soon(self._show)
 
     def _show(self) -> None:
         self._show_due = None
@@ -147,6 +160,11 @@ class RedisCallBoard:
 
     def _has_shown(self, batch: list[str], reply: Any) -> None:
         if not isinstance(reply, Exception):
+            if self._waiting:
+                for uid in batch:
+                    if uid in self._live:
+                        for then in self._waiting.pop(uid, ()):
+                            then()
             return
         for uid in batch:  # it may have been carried out; to say it again does no harm
             self._shown.add(uid)

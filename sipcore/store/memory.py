@@ -160,12 +160,19 @@ class MemoryCallBoard:
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
+        self._waiting: dict[str, list[Callable[[], None]]] = {}
 
     def put(self, call: CallState) -> None:
         self._store.calls[call.uid] = call
+        for then in self._waiting.pop(call.uid, ()):
+            then()
+
+    def when_shown(self, uid: str, then: Callable[[], None]) -> None:
+        self._waiting.setdefault(uid, []).append(then)
 
     def remove(self, uid: str) -> None:
         self._store.calls.pop(uid, None)
+        self._waiting.pop(uid, None)
 
     def record(self, call: CallRecord) -> None:
         self._store.records.append(call)

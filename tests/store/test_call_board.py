@@ -98,7 +98,62 @@ async def test_a_call_can_be_claimed_once(world):
     assert await second.board.claim("c2", "late", 5) is True
 
 
+async def test_whoever_waits_until_a_call_is_shown_is_told_when_others_can_see_it(world):
+    worker = await world.worker()
+    call, seen = world.call(), []
+
+    worker.board.when_shown("c1", lambda: seen.append(world.shown()))
+    worker.board.put(call)
+
+    await until(lambda: seen)
+    assert seen == [{"c1": call}]
+    worker.board.put(replace(call, state="answered"))
+    await until(lambda: world.shown()["c1"].state == "answered")
+    assert len(seen) == 1
+
+
+async def test_a_call_that_ends_before_it_is_shown_is_waited_for_no_longer(world):
+    worker = await world.worker()
+    told = []
+
+    worker.board.when_shown("c1", lambda: told.append("c1"))
+    worker.board.put(world.call("c1"))
+    worker.board.remove("c1")
+    worker.board.when_shown("c2", lambda: told.append("c2"))
+    worker.board.put(world.call("c2"))
+
+    await until(lambda: "c2" in world.shown())
+    await until(lambda: told)
+    assert told[-1] == "c2"
+
+
 # -- on Redis alone
+
+
+async def test_a_call_that_somebody_waits_for_is_not_gathered_with_others(redis_world):
+    worker = await redis_world.worker()
+    worker.board._gather = 60.0
+    told = []
+    worker.board.put(redis_world.call("c1"))
+
+    worker.board.when_shown("c2", lambda: told.append(sorted(redis_world.shown())))
+    worker.board.put(redis_world.call("c2"))
+
+    await until(lambda: told)
+    assert told == [["c1", "c2"]]
+
+
+async def test_while_the_store_is_away_whoever_waits_for_a_call_waits_on(redis_world):
+    worker = await redis_world.worker()
+    told = []
+    await redis_world.go_away()
+
+    worker.board.when_shown("c1", lambda: told.append(redis_world.shown()))
+    worker.board.put(redis_world.call("c1"))
+    await redis_world.come_back()
+
+    await until(lambda: told)
+    assert list(told[0]) == ["c1"]
 
 
 class Feed:
