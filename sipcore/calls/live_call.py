@@ -10,14 +10,27 @@ __all__ = ["LiveBranch", "LiveCall"]
 class LiveBranch:
     """One branch; keeps nothing of the core, so that a long call does not hold its transactions in memory."""
 
-    __slots__ = ("_frozen", "aor", "code", "contact", "device", "ended_at", "id", "source", "started_at", "state")
+    __slots__ = (
+        "_frozen",
+        "aor",
+        "code",
+        "contact",
+        "device",
+        "ended_at",
+        "id",
+        "key",
+        "source",
+        "started_at",
+        "state",
+    )
 
-    def __init__(self, id: str, aor: str, contact: str, device: str, source: str, epoch: float) -> None:
+    def __init__(self, id: str, aor: str, contact: str, device: str, source: str, epoch: float, key: str = "") -> None:
         self.id = id
         self.aor = aor
         self.contact = contact
         self.device = device
         self.source = source
+        self.key = key
         self.state = "trying"
         self.code = 0
         self.started_at = epoch
@@ -45,6 +58,7 @@ class LiveBranch:
                 self.code,
                 self.started_at,
                 self.ended_at,
+                self.key,
             )
         return frozen
 

@@ -121,14 +121,16 @@ class CallTracker:
                 status, origin = (487, "cancel") if request.is_cancelled else (0, "local")
                 self._ledger.fail(call, status, origin, epoch)
 
-    def waking(self, request: ReceivedRequest, count: int, epoch: float) -> None:
-        """Note that so many sleeping phones have been asked to wake up for this call."""
+    def waking(self, request: ReceivedRequest, count: int, epoch: float) -> bool:
+        """Note that so many sleeping phones have been asked to wake up for this call; False when it is none, or over."""
         call = self._calls.get(request.id)
-        if call is not None and not call.is_over:
-            call.waking = count
-            if call.state == "setup":
-                call.state = "waking"
-            self._ledger.touch(call)
+        if call is None or call.is_over:
+            return False
+        call.waking = count
+        if call.state == "setup":
+            call.state = "waking"
+        self._ledger.touch(call)
+        return True
 
     def worker_lost(self, states: Iterable[CallState], epoch: float) -> None:
         """Record the calls of a worker that died, as the board shows them; they are in `gone` of the next `drain`."""
@@ -156,7 +158,9 @@ class CallTracker:
     def _branch_added(self, call: LiveCall, event: BranchAdded, epoch: float) -> None:
         branch, target = event.branch, event.branch.target
         aor = target.aor or target.uri
-        call.branches[branch.id] = LiveBranch(branch.id, aor, target.uri, target.device, target.source, epoch)
+        call.branches[branch.id] = LiveBranch(
+            branch.id, aor, target.uri, target.device, target.source, epoch, target.key
+        )
         if target.source == "pickup":
             call.picked_by = aor
         self._ledger.touch(call)

@@ -31,6 +31,8 @@ class BranchState:
     "The last response code; 0 before the first."
     started_at: float = 0.0
     ended_at: float = 0.0
+    key: str = ""
+    "Key of the binding that it rings, by which a push device knows its phone; empty when it rings no binding."
 
 
 @dataclass(frozen=True, slots=True)
