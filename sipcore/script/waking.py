@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AwaitedDevices", "push_ended"]
 
+HERE = frozenset({"ringing", "awake"})
+"Why no push was sent to a phone that is in the call already."
+UNDER_WAY = frozenset({"coalesced", "already-sent"})
+"Why no push was sent to a phone that another push is waking."
 SUPPRESSED_GRACE = 3.0  # seconds that a phone nobody could push has to come by itself
 
 
@@ -52,9 +56,11 @@ async def push_ended(event: Event, transaction: TransactionRef) -> None:
     if event.name == E_PUSH_SENT:
         awaited.pushed(event.device)
     elif event.name == E_PUSH_SUPPRESSED:
-        if event.why == "ringing":
+        if event.why in HERE:
             awaited.pushed(event.device)
             awaited.came((event.device,))
+        elif event.why in UNDER_WAY:
+            awaited.pushed(event.device)
         else:
             arrivals = (E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE)
             await transaction.wait_for_event(arrivals, {"aor": event.aor}, SUPPRESSED_GRACE)
