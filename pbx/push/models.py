@@ -25,6 +25,10 @@ def mask(token: str) -> str:
     return f"{token[:4]}…{token[-4:]}" if len(token) >= 16 else "…"
 
 
+def _instance(text: str) -> str:
+    return text.strip().strip("<>").casefold().removeprefix("urn:uuid:")
+
+
 class PushDevice(models.Model):
     """One app on one phone, reached through a push provider (RFC 8599)."""
 
@@ -87,6 +91,16 @@ class PushDevice(models.Model):
     def handle(self) -> str:
         """What events and jobs call this device: its binding's key, or a name of ours until it has registered."""
         return self.key or f"device:{self.pk}"
+
+    def is_behind(self, key: str) -> bool:
+        """Whether this device is the phone of the binding with that key.
+
+        A device that was entered by hand has no key of its own, but perhaps its instance id, which makes most of the key
+        (sipcore.registrar.matching): people copy it with or without its brackets and its `urn:uuid:`.
+        """
+        if self.key:
+            return self.key == key
+        return bool(self.instance_id) and _instance(self.instance_id) == _instance(key.partition(";reg-id=")[0])
 
     @property
     def is_usable(self) -> bool:

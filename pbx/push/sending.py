@@ -22,7 +22,7 @@ import httpx2
 from .breaker import Breaker
 from .providers import PushProvider, PushResult, Recipient, Wakeup, configured
 
-__all__ = ["Outcome", "Sender", "deliver", "sender"]
+__all__ = ["Outcome", "Parcel", "Sender", "deliver", "sender"]
 
 log = logging.getLogger(__name__)
 
@@ -35,37 +35,42 @@ AT_ONCE = 50  # pushes under way per process and provider
 
 
 @dataclass(frozen=True, slots=True)
+class Parcel:
+    """One push to one device."""
+
+    recipient: Recipient
+    wakeup: Wakeup
+    obstacle: Callable[[], str] = lambda: ""
+    "Asked right before each try, in a thread, since it looks at the call board: why not to send, empty to send."
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a push ended: the provider's last answer, or why there was none."""
 
     result: PushResult
     tries: int = 0
     suppressed: str = ""
-    "call-over, deadline or provider-down when nothing was sent; else empty."
+    "deadline, provider-down or what the parcel's obstacle said when nothing was sent; else empty."
 
 
 async def deliver(
     provider: PushProvider,
     breaker: Breaker,
-    recipient: Recipient,
-    wakeup: Wakeup,
+    parcel: Parcel,
     *,
-    is_wanted: Callable[[], bool],
     monotonic: Callable[[], float] = time.monotonic,
     epoch: Callable[[], float] = time.time,
     sleep: Callable = asyncio.sleep,
 ) -> Outcome:
-    """Push one device, again after a temporary failure, and never when nobody waits for it any more.
-
-    `is_wanted` is asked right before each try, in a thread: it looks at the call board.
-    """
+    """Push one device, again after a temporary failure, and never when nobody waits for it any more."""
     started = monotonic()
     outcome = Outcome(PushResult())
     for tries in range(1, TRIES + 1):
-        obstacle = await _obstacle(breaker, wakeup, is_wanted=is_wanted, now=monotonic(), epoch=epoch())
+        obstacle = await _obstacle(parcel, breaker, now=monotonic(), epoch=epoch())
         if obstacle:
             return outcome if outcome.tries else Outcome(outcome.result, suppressed=obstacle)
-        result = await provider.send(recipient, wakeup)
+        result = await provider.send(parcel.recipient, parcel.wakeup)
         breaker.record(down=result.blames_provider, now=monotonic())
         outcome = Outcome(result, tries)
         pause = max(result.retry_after, BACKOFF * tries * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
@@ -75,11 +80,11 @@ async def deliver(
     return outcome
 
 
-async def _obstacle(breaker: Breaker, wakeup: Wakeup, *, is_wanted, now: float, epoch: float) -> str:
-    if epoch >= wakeup.deadline:
+async def _obstacle(parcel: Parcel, breaker: Breaker, *, now: float, epoch: float) -> str:
+    if epoch >= parcel.wakeup.deadline:
         return "deadline"
-    if not await asyncio.to_thread(is_wanted):
-        return "call-over"
+    if obstacle := await asyncio.to_thread(parcel.obstacle):
+        return obstacle
     return "" if breaker.allows(now) else "provider-down"
 
 
@@ -99,15 +104,13 @@ class Sender:
         """Whether that provider is configured."""
         return provider in self._providers
 
-    def send(
-        self, parcels: Sequence[tuple[Recipient, Wakeup]], *, is_wanted: Callable[[], bool] = lambda: True
-    ) -> Iterator[tuple[int, Outcome]]:
+    def send(self, parcels: Sequence[Parcel]) -> Iterator[tuple[int, Outcome]]:
         """Push all of them at once; yield the number of each and how it ended, in the order in which they end.
 
         A phone that was pushed need not wait to be told of until a slow provider has answered for another. Every provider
         must be known.
         """
-        numbers = {self._start(self._send_one(*parcel, is_wanted)): number for number, parcel in enumerate(parcels)}
+        numbers = {self._start(self._send_one(parcel)): number for number, parcel in enumerate(parcels)}
         for done in as_completed(numbers, timeout=LONGEST + 2):
             yield numbers[done], done.result()
 
@@ -124,16 +127,16 @@ class Sender:
         self._client = httpx2.AsyncClient(http2=True, timeout=TIMEOUT, limits=limits)
         self._providers = configured(self._client)
 
-    async def _send_one(self, recipient: Recipient, wakeup: Wakeup, is_wanted) -> Outcome:
-        name = recipient.provider
+    async def _send_one(self, parcel: Parcel) -> Outcome:
+        name = parcel.recipient.provider
         try:
             async with asyncio.timeout(LONGEST), self._turns[name]:
                 provider, breaker = self._providers[name], self._breakers[name]
-                return await deliver(provider, breaker, recipient, wakeup, is_wanted=is_wanted)
+                return await deliver(provider, breaker, parcel)
         except TimeoutError:
             return Outcome(PushResult(reason="timeout"), tries=1)
         except Exception as error:  # a mistake in one provider must not cost the other phones their push
-            log.exception("[%s] push through %s", wakeup.call_uid, name)
+            log.exception("[%s] push through %s", parcel.wakeup.call_uid, name)
             return Outcome(PushResult(reason=f"internal error: {type(error).__name__}"), tries=1)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
@@ -41,16 +42,34 @@ def send_wakeup(
     caller: str,
     deadline: float,
     caller_name: str = "",
-    skip: Sequence[str] = (),
+    bound: Sequence[str] = (),
     worker: str = "",
     **_newer: object,
 ) -> None:
-    """Ask every push device of `aor` to wake up and register. Nothing is sent after `deadline`."""
-    if time.time() >= deadline:
-        log.info("[%s] wake-up of %s came too late", call_uid, aor)
+    """Ask every push device of `aor` to wake up and register. Nothing is sent after `deadline`.
+
+    Devices whose phone is being rung are left to `send_wakeup_if_silent`: Celery holds that back, no thread sleeps.
+    """
+    if _is_late(call_uid, aor, deadline):
         return
-    call = {"call_uid": call_uid, "call_id": call_id, "caller": caller, "caller_name": caller_name}
-    waking.wake(waking.Occasion(aor, deadline, **call, worker=worker), skip=frozenset(skip))
+    call = {"call_uid": call_uid, "call_id": call_id, "caller": caller, "caller_name": caller_name, "worker": worker}
+    occasion = waking.Occasion(aor, deadline, **call)
+    rung, asleep = waking.rung_and_asleep(occasion, bound)
+    if rung:  # first, for a slow provider of the others must not hold it up
+        send_wakeup_if_silent.apply_async(
+            kwargs={"aor": aor, "deadline": deadline, **call, "devices": [device.pk for device in rung]},
+            countdown=waking.RING_SECONDS,
+            expires=datetime.fromtimestamp(deadline, UTC),
+        )
+    waking.wake(occasion, asleep)
+
+
+@shared_task(name="pbx.push.send_wakeup_if_silent")
+def send_wakeup_if_silent(*, aor: str, deadline: float, devices: Sequence[int], call_uid: str, **call: str) -> None:
+    """Push those of these devices whose phone has been rung for a moment and does not ring."""
+    if not _is_late(call_uid, aor, deadline):
+        occasion = waking.Occasion(aor, deadline, call_uid=call_uid, **call)
+        waking.wake(occasion, [device for device in waking.usable_devices(aor) if device.pk in devices])
 
 
 @shared_task(name=jobs.LEARN_PUSH_DEVICE, **FACT)
@@ -95,6 +114,12 @@ def forget_attempts() -> None:
     """Delete what is remembered of pushes of long ago."""
     if count := ledger.forget_attempts():
         log.info("%d old pushes forgotten", count)
+
+
+def _is_late(call_uid: str, aor: str, deadline: float) -> bool:
+    if late := time.time() >= deadline:
+        log.info("[%s] wake-up of %s came too late", call_uid, aor)
+    return late
 
 
 def _subscriber(aor: str) -> Subscriber | None:

@@ -2,6 +2,9 @@
 
 Every device that is not refused ends in exactly one event that says how: E_PUSH_SENT, E_PUSH_FAILED with `final`, or E_PUSH_SUPPRESSED. The
 call waits on those, so a device without one would be waited for in vain.
+
+A phone with a binding is being rung already, but its connection may be dead without anybody having noticed: the commonest
+cause of missed calls on mobiles. So it gets RING_SECONDS to show a sign of life, and a push if it shows none.
 """
 
 from __future__ import annotations
@@ -10,13 +13,14 @@ import logging
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pbx.events import raise_event
 from pbx.store import StoreError, store
 from sipcore.contract import keys
 from sipcore.contract.aor import split_aor
-from sipcore.contract.calls import CallState
+from sipcore.contract.calls import BranchState, CallState
 from sipcore.contract.events import E_PUSH_FAILED, E_PUSH_SENT, E_PUSH_SUPPRESSED, E_PUSH_TOKEN_INVALID
 from sipcore.contract.records import from_json
 
@@ -25,14 +29,19 @@ from .ledger import Claim
 from .models import PushDevice
 from .providers import PushResult, Recipient, Wakeup
 from .sealing import Unreadable
-from .sending import Outcome, sender
+from .sending import Outcome, Parcel, sender
 
-__all__ = ["Occasion", "test_device", "wake"]
+__all__ = ["RING_SECONDS", "Occasion", "rung_and_asleep", "test_device", "usable_devices", "wake"]
 
 log = logging.getLogger(__name__)
 
 WAITING = frozenset({"setup", "waking", "ringing"})
+RING_SECONDS = 0.4  # that a phone has to ring, before its connection counts as dead (ringing takes 100 to 300 ms)
 TEST_SECONDS = 30.0
+
+# What a proxy answers for a phone that it does not reach, or that is somebody else by now; anything else is the phone's
+# own word.
+UNREACHED = frozenset({404, 408, 410, 430})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +60,24 @@ class Occasion:
     worker: str = ""
     "The worker whose call waits."
 
-    def is_wanted(self) -> bool:
-        """Whether the call is on the board and nobody has answered it. Without the board nothing may be assumed."""
-        if self.kind == "test":
-            return True
+    def call(self) -> CallState | None:
+        """The call as the board shows it; None when it is over, or the board away: then nothing may be assumed."""
         try:
             text = store().hget(keys.CALLS, self.call_uid)
-            return text is not None and from_json(CallState, text).state in WAITING
+            call = None if text is None else from_json(CallState, text)
         except (StoreError, ValueError) as error:
             log.warning("[%s] not to be found on the board: %s", self.call_uid, error)
-            return False
+            return None
+        return call if call is not None and call.state in WAITING else None
+
+    def obstacle(self, device: PushDevice) -> str:
+        """Why this device is not to be pushed as things stand: call-over, ringing or awake; empty when it is."""
+        if self.kind == "test":
+            return ""
+        call = self.call()
+        if call is None:
+            return "call-over"
+        return next(filter(None, map(_sign_of_life, _branches_of(device, call))), "")
 
     def wakeup(self, push_id: str) -> Wakeup:
         """The payload of one push."""
@@ -76,20 +93,32 @@ class Occasion:
         self.tell(E_PUSH_SUPPRESSED, device=device.handle, provider=device.provider, why=why)
 
 
-def wake(occasion: Occasion, *, skip: Collection[str] = ()) -> None:
-    """Push every device of the subscriber, but those whose phone rings already, unless the call is over by then."""
-    usable = _usable_devices(occasion.aor)
-    if not usable:
+def rung_and_asleep(occasion: Occasion, bound: Collection[str]) -> tuple[list[PushDevice], list[PushDevice]]:
+    """Tell the devices whose phone is being rung from those that have to be woken up.
+
+    `bound` are the keys of the bindings that the call was forked to; a phone that has registered since is on the board.
+    """
+    call = occasion.call()
+    rung: list[PushDevice] = []
+    asleep: list[PushDevice] = []
+    for device in usable_devices(occasion.aor):
+        is_rung = any(map(device.is_behind, bound)) or (call is not None and bool(_branches_of(device, call)))
+        (rung if is_rung else asleep).append(device)
+    if not (rung or asleep):
         occasion.tell(E_PUSH_SUPPRESSED, device="", provider="", why="no-device")
-    for device in usable:
-        if device.handle in skip:
-            occasion.suppressed(device, "ringing")
-    asleep = [device for device in usable if device.handle not in skip]
-    if occasion.is_wanted():
-        _push(asleep, occasion)
-    else:
-        for device in asleep:
-            occasion.suppressed(device, "call-over")
+    return rung, asleep
+
+
+def wake(occasion: Occasion, devices: Sequence[PushDevice]) -> None:
+    """Push these devices, but those that need no push any more."""
+    wanted = []
+    for device in devices:
+        if why := occasion.obstacle(device):
+            occasion.suppressed(device, why)
+        else:
+            wanted.append(device)
+    if wanted:
+        _push(wanted, occasion)
 
 
 def test_device(device: PushDevice) -> None:
@@ -98,7 +127,8 @@ def test_device(device: PushDevice) -> None:
     _push([device], Occasion(device.subscriber.aor, deadline, kind="test", caller_name="Test"))
 
 
-def _usable_devices(aor: str) -> list[PushDevice]:
+def usable_devices(aor: str) -> list[PushDevice]:
+    """The devices of a subscriber that a call would try."""
     username, domain = split_aor(aor)
     owned = PushDevice.objects.filter(
         subscriber__username=username, subscriber__domain=domain, subscriber__enabled=True
@@ -106,8 +136,20 @@ def _usable_devices(aor: str) -> list[PushDevice]:
     return list(owned.exclude(state=PushDevice.State.REFUSED).order_by("pk"))
 
 
+def _branches_of(device: PushDevice, call: CallState) -> list[BranchState]:
+    return [branch for branch in call.branches if branch.key and device.is_behind(branch.key)]
+
+
+def _sign_of_life(branch: BranchState) -> str:
+    """What a phone has let hear of itself in this call: ringing, awake when it has refused the call, or nothing."""
+    if branch.state in ("ringing", "answered"):
+        return "ringing"
+    spoke = branch.state == "failed" and (300 <= branch.code < 500 or branch.code >= 600)
+    return "awake" if spoke and branch.code not in UNREACHED else ""
+
+
 def _push(devices: Sequence[PushDevice], occasion: Occasion) -> None:
-    parcels: list[tuple[Recipient, Wakeup]] = []
+    parcels: list[Parcel] = []
     claims: list[Claim] = []
     for claim in ledger.claim(devices, call_uid=occasion.call_uid, kind=occasion.kind):
         if claim.attempt is None:
@@ -117,9 +159,10 @@ def _push(devices: Sequence[PushDevice], occasion: Occasion) -> None:
         if isinstance(recipient, PushResult):
             _ended(claim, Outcome(recipient), occasion)
             continue
-        parcels.append((recipient, occasion.wakeup(str(claim.attempt.push_id))))
+        wakeup = occasion.wakeup(str(claim.attempt.push_id))
+        parcels.append(Parcel(recipient, wakeup, partial(occasion.obstacle, claim.device)))
         claims.append(claim)
-    for number, outcome in sender().send(parcels, is_wanted=occasion.is_wanted):
+    for number, outcome in sender().send(parcels):
         _ended(claims[number], outcome, occasion)
 
 

@@ -11,9 +11,9 @@ __all__ = ["FORGET_PUSH_DEVICE", "LEARN_PUSH_DEVICE", "QUEUE_PUSH", "SEND_WAKEUP
 QUEUE_PUSH = "push"
 
 SEND_WAKEUP = "pbx.push.send_wakeup"
-"""kwargs: aor, call_uid, call_id, caller, caller_name, deadline (epoch seconds), skip (list of device keys that ring
-already), worker (who asks). Ask every push device of `aor` but those to wake up and register; nothing is sent after
-`deadline`. Each device ends in one of E_PUSH_SENT, E_PUSH_FAILED with `final`, E_PUSH_SUPPRESSED, which is said to the
+"""kwargs: aor, call_uid, call_id, caller, caller_name, deadline (epoch seconds), bound (keys of the bindings that are being
+rung), worker (who asks). The call is on the board. Ask every push device of `aor` to wake up and register, those behind a
+binding in `bound` only if its branch does not ring within a moment; nothing is sent after `deadline`. Each device ends in one of E_PUSH_SENT, E_PUSH_FAILED with `final`, E_PUSH_SUPPRESSED, which is said to the
 worker on its channel as well: {"op": "raised", "event": {...}}."""
 
 LEARN_PUSH_DEVICE = "pbx.push.learn_device"

@@ -291,7 +291,8 @@ class RequestContext:
         """Have a push sent to every push device of the callee; the phone answers by registering.
 
         `phones` are those rung already: their devices are pushed only if they do not ring within a moment, since a
-        connection may look alive when its phone is not. With `PBX_HOLD=auto` the hold ends as soon as every device
+        connection may look alive when its phone is not. The job leaves once the call is on the board, where whoever
+        pushes looks whether it is still wanted. With `PBX_HOLD=auto` the hold ends as soon as every device
         has come or has failed for good.
         """
         env = self._environment
@@ -310,11 +311,15 @@ class RequestContext:
             "caller": self.caller.aor if self.caller else self.request.from_.uri_text,
             "caller_name": self.from_name or (self.caller.display_name if self.caller else ""),
             "deadline": deadline,
+            "bound": [key for phone in phones if (key := phone.key)],
             "worker": env.worker,
         }
-        env.tracker.waking(self.handle, callee.push_devices, epoch)
+        job = Job(SEND_WAKEUP, details, expires_at=deadline)
         env.routing.raise_event(E_PUSH_REQUESTED, {"aor": callee.aor, "kind": "call"}, call_uid=self.call_uid)
-        env.jobs.submit(Job(SEND_WAKEUP, details, expires_at=deadline))
+        if env.tracker.waking(self.handle, callee.push_devices, epoch):
+            env.board.when_shown(self.call_uid, lambda: env.jobs.submit(job))
+        else:
+            env.jobs.submit(job)
         env.touched()
 
     def end_hold_when_all_came(self) -> None:

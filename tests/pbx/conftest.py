@@ -56,10 +56,9 @@ def events(store: Redis) -> Callable[[], list[Event]]:
 def put_call(store: Redis) -> Callable[..., None]:
     """Put a call on the board, as its worker would."""
 
-    def put(uid: str = "call-1", state: str = "waking") -> None:
-        call = CallState(
-            uid, f"{uid}@host", "100@pbx.test", "Alice", "101", "101@pbx.test", state=state, started_at=1.0
-        )
+    def put(uid: str = "call-1", state: str = "waking", **fields) -> None:
+        parties = ("100@pbx.test", "Alice", "101", "101@pbx.test")
+        call = CallState(uid, f"{uid}@host", *parties, state=state, started_at=1.0, **fields)
         store.hset(keys.CALLS, uid, to_json(call))
 
     return put

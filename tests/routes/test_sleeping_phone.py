@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from sipcore.contract.events import E_PUSH_FAILED, E_PUSH_SENT, E_PUSH_SUPPRESSED
+from sipcore.contract.jobs import SEND_WAKEUP, Job
 from sipcore.contract.location import Binding, BindingChanges
 from sipcore.script.request import announce
 from tests.support.phone import DOMAIN, Phone
@@ -157,6 +158,70 @@ def test_a_phone_that_declined_is_not_rung_again_when_it_registers() -> None:
         assert len(desk.invites) == 1
 
     assert "declined" in [e.why for e in play(story).named("E_INJECT_REJECTED")]
+
+
+def test_the_wake_up_names_the_phones_that_are_being_rung_and_leaves_with_the_call_on_the_board() -> None:
+    boards: list[list[str]] = []
+
+    async def story(world: World) -> None:
+        world.subscriber("102", push_devices=2)
+        alice, desk = world.phone("101"), world.phone("102", instance="urn:uuid:p1")
+        await alice.register()
+        await desk.register()
+        submit = world.submit
+
+        def watched(job: Job) -> bool:
+            if job.name == SEND_WAKEUP:
+                boards.append([branch.key for branch in world.store.calls[job.kwargs["call_uid"]].branches])
+            return submit(job)
+
+        world.submit = watched
+        call = alice.call("102")
+        await world.sleep(0.1)
+        desk.pick_up()
+        assert (await call.final()).status == 200
+        await call.hang_up()
+
+    [push] = play(story).pushes
+
+    [key] = push["bound"]
+    assert "urn:uuid:p1" in key
+    assert boards == [[key]]
+
+
+def test_a_phone_that_rings_by_itself_is_waited_for_no_longer() -> None:
+    async def story(world: World) -> None:
+        world.subscriber("102", push_devices=1)
+        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
+        await alice.register()
+        await bob.register()
+        bob.declines_with = 486
+        call = alice.call("102")
+        await world.sleep(0.5)
+        assert call.statuses == [100]
+        push_result(world, E_PUSH_SUPPRESSED, world.pushes[0]["bound"][0], why="awake")
+        await world.sleep(0.1)
+        assert call.statuses == [100, 486]
+
+    play(story)
+
+
+@pytest.mark.parametrize("why", ["coalesced", "already-sent"])
+def test_a_phone_that_another_push_is_waking_is_waited_for_like_one_that_was_pushed(why: str) -> None:
+    async def story(world: World) -> None:
+        world.subscriber("102", push_devices=1)
+        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
+        await alice.register()
+        call = alice.call("102")
+        await world.sleep(0.1)
+        push_result(world, E_PUSH_SUPPRESSED, why=why)
+        await world.sleep(8)
+        bob.answers_after = 0.1
+        await bob.register()
+        assert (await call.final()).status == 200
+        await call.hang_up()
+
+    play(story)
 
 
 def test_another_device_rings_already_when_the_sleeper_joins() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pbx.push import sending
 from pbx.push.breaker import LEAST, Breaker
 from pbx.push.providers import PushProvider, PushResult, Recipient, Wakeup
-from pbx.push.sending import Outcome, Sender, deliver
+from pbx.push.sending import Outcome, Parcel, Sender, deliver
 
 ACCEPTED = PushResult(status=200, accepted=True)
 DOWN = PushResult(status=503, reason="maintenance")
@@ -52,9 +52,9 @@ class World:
 
     def push(self, provider: FakeProvider, breaker: Breaker | None = None) -> Outcome:
         wakeup = Wakeup("id-1", "call", "101@pbx.test", "u1", "c1", "100@pbx.test", "Alice", self._epoch, DEADLINE)
-        words = {"is_wanted": lambda: self.now < self._call_ends_at, "sleep": self.sleep}
-        clocks = {"monotonic": lambda: self.now, "epoch": lambda: self._epoch + self.now}
-        return asyncio.run(deliver(provider, breaker or Breaker(), PHONE, wakeup, **words, **clocks))
+        parcel = Parcel(PHONE, wakeup, lambda: "" if self.now < self._call_ends_at else "call-over")
+        clocks = {"monotonic": lambda: self.now, "epoch": lambda: self._epoch + self.now, "sleep": self.sleep}
+        return asyncio.run(deliver(provider, breaker or Breaker(), parcel, **clocks))
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,6 @@ def sender(monkeypatch):
 def test_a_mistake_in_a_provider_costs_no_other_phone_its_push(sender):
     wakeup = Wakeup("id-1", "call", "101@pbx.test", "u1", "c1", "100@pbx.test", "Alice", 0.0, float("inf"))
 
-    outcomes = dict(sender.send([(PHONE, wakeup), (PHONE, wakeup)]))
+    outcomes = dict(sender.send([Parcel(PHONE, wakeup), Parcel(PHONE, wakeup)]))
 
     assert outcomes == {0: Outcome(PushResult(reason="internal error: RuntimeError"), 1), 1: Outcome(ACCEPTED, 1)}

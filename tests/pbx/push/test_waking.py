@@ -6,14 +6,17 @@ import json
 import logging
 import threading
 import time
+from datetime import datetime
 
 import pytest
 from django.db import OperationalError, connection
 
+from pbx.celery import app
 from pbx.push import actions, ledger, tasks
 from pbx.push.models import PushAttempt, PushDevice
 from pbx.subscribers import actions as subscribers
 from sipcore.contract import keys
+from sipcore.contract.calls import BranchState
 from sipcore.contract.directory import SubscriberRecord
 from sipcore.contract.events import CATALOGUE, Event
 from sipcore.contract.records import from_dict, from_json
@@ -133,13 +136,146 @@ def test_the_worker_that_asked_is_told_on_its_own_channel(push_server, mobile, p
     assert events()[0].name == "E_PUSH_SENT"
 
 
-def test_a_phone_that_rings_already_is_not_pushed(push_server, mobile, put_call, events):
-    put_call()
+@pytest.fixture
+def second_looks(store):
+    """Takes the jobs that are held back off the broker: each one's arguments, and until when it is held back."""
 
-    call_bob(skip=["k1"])
+    def take() -> list[tuple[dict, float]]:
+        looks = []
+        with app.connection_for_read() as connection, connection.SimpleQueue("push") as queue:
+            while True:
+                try:
+                    message = queue.get(block=False)
+                except queue.Empty:
+                    return looks
+                message.ack()
+                assert message.headers["task"] == tasks.send_wakeup_if_silent.name
+                eta = datetime.fromisoformat(message.headers["eta"])
+                looks.append((message.payload[1], eta.timestamp()))
+
+    return take
+
+
+def branch(state: str, code: int = 0, key: str = "k1") -> BranchState:
+    return BranchState("b1", "101@pbx.test", "sip:101@192.0.2.9", "phone", "lookup", state, code, key=key)
+
+
+def test_a_phone_that_is_being_rung_is_not_pushed_at_once_and_others_are(
+    push_server, bob, put_call, events, second_looks
+):
+    learn(bob)
+    desk = learn(bob, f"{TOKEN}2", key="k2")
+    put_call(branches=(branch("trying", key="k2"),))
+
+    before = time.time()
+    call_bob(bound=["k2"], worker="w1")
+    after = time.time()
+
+    assert [push.body["device"] for push in push_server.received] == ["k1"]
+    assert told(events) == [("E_PUSH_SENT", "k1", 200)]
+    [(arguments, until)] = second_looks()
+    assert arguments["devices"] == [desk.pk]
+    assert (arguments["worker"], arguments["caller_name"]) == ("w1", "Alice")
+    assert before + 0.4 <= until <= after + 0.4
+
+
+def test_a_phone_that_registered_between_the_look_and_the_push_is_not_pushed_at_once(
+    push_server, mobile, put_call, events, second_looks
+):
+    put_call(branches=(branch("trying"),))
+
+    call_bob()
+
+    assert (push_server.received, events()) == ([], [])
+    assert len(second_looks()) == 1
+
+
+@pytest.mark.parametrize(
+    ("_case", "branches", "verdict"),
+    [
+        ("it rings", [branch("ringing", 180)], ("E_PUSH_SUPPRESSED", "k1", "ringing")),
+        ("it refused: its owner knows of the call", [branch("failed", 486)], ("E_PUSH_SUPPRESSED", "k1", "awake")),
+        ("declined everywhere", [branch("failed", 603)], ("E_PUSH_SUPPRESSED", "k1", "awake")),
+        ("it was not there, then rang", [branch("failed", 503), branch("ringing", 180)], ("E_PUSH_SUPPRESSED", "k1", "ringing")),
+        ("nothing is heard of it", [branch("trying")], ("E_PUSH_SENT", "k1", 200)),
+        ("its connection was closed", [branch("failed", 503)], ("E_PUSH_SENT", "k1", 200)),
+        ("it timed out", [branch("failed", 408)], ("E_PUSH_SENT", "k1", 200)),
+        ("somebody else has its address", [branch("failed", 404)], ("E_PUSH_SENT", "k1", 200)),
+        ("another phone rings", [branch("ringing", 180, key="k2"), branch("trying")], ("E_PUSH_SENT", "k1", 200)),
+        ("its branch was never made", [], ("E_PUSH_SENT", "k1", 200)),
+    ],
+)  # fmt: skip
+def test_at_the_second_look_a_silent_phone_is_pushed(
+    _case, branches, verdict, push_server, mobile, put_call, events, second_looks
+):
+    put_call(branches=(branch("trying"),))
+    call_bob(bound=["k1"])
+    [(arguments, _)] = second_looks()
+    put_call(state="ringing", branches=tuple(branches))
+
+    tasks.send_wakeup_if_silent(**arguments)
+
+    assert told(events) == [verdict]
+    assert len(push_server.received) == (verdict[0] == "E_PUSH_SENT")
+
+
+@pytest.mark.acceptance("H46")
+def test_a_call_that_ended_before_the_second_look_pushes_nobody(
+    push_server, mobile, put_call, events, second_looks, store
+):
+    put_call()
+    call_bob(bound=["k1"])
+    [(arguments, _)] = second_looks()
+    store.hdel(keys.CALLS, "call-1")
+
+    tasks.send_wakeup_if_silent(**arguments)
 
     assert push_server.received == []
-    assert told(events) == [("E_PUSH_SUPPRESSED", "k1", "ringing")]
+    assert told(events) == [("E_PUSH_SUPPRESSED", "k1", "call-over")]
+
+
+def test_a_second_look_after_the_deadline_does_nothing(push_server, mobile, put_call, events, second_looks):
+    put_call()
+    call_bob(bound=["k1"], seconds=5)
+    [(arguments, _)] = second_looks()
+
+    tasks.send_wakeup_if_silent(**{**arguments, "deadline": time.time() - 0.1})
+
+    assert (push_server.received, events()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("_case", "instance_id", "is_rung"),
+    [
+        ("as the phone says it", "<urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF>", True),
+        ("without brackets", "urn:uuid:00000000-0000-1000-8000-aabbccddeeff", True),
+        ("the bare number", "00000000-0000-1000-8000-aabbccddeeff", True),
+        ("a part of it", "aabbccddeeff", False),
+        ("another phone", "<urn:uuid:00000000-0000-1000-8000-aabbccddee00>", False),
+        ("none", "", False),
+    ],
+)
+def test_a_device_entered_by_hand_is_known_by_its_instance_id(
+    _case, instance_id, is_rung, push_server, bob, put_call, second_looks
+):
+    actions.add_device(bob, provider="http", token=TOKEN, instance_id=instance_id)
+    put_call()
+
+    call_bob(bound=["<urn:uuid:00000000-0000-1000-8000-aabbccddeeff>;reg-id=1"])
+
+    assert (len(second_looks()), len(push_server.received)) == (is_rung, not is_rung)
+
+
+def test_a_phone_that_rings_before_the_second_try_gets_none(push_server, mobile, put_call, events):
+    put_call()
+    push_server.always(Answer(503, b"", delay=0.1))
+    job = threading.Thread(target=lambda: (call_bob(), connection.close()))
+    job.start()
+    push_server.wait(1)
+    put_call(state="ringing", branches=(branch("ringing", 180),))
+    job.join(5)
+
+    assert len(push_server.received) == 1
 
 
 @pytest.mark.acceptance("H46")
