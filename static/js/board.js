@@ -1,6 +1,7 @@
 // The live board: one row per call, kept by its uid; its branches fold out below it.
 
 import { clock, element, icon, setText, status, userPart } from "./dom.js";
+import { REASONS } from "./words.js";
 
 const KEPT = 30000; // ms that an ended call stays, greyed
 
@@ -25,17 +26,6 @@ const SOURCES = {
   script: () => gettext("added by the script"),
   pickup: () => gettext("picked up"),
 };
-const REASONS = {
-  answered: () => gettext("ended"),
-  busy: () => gettext("busy"),
-  declined: () => gettext("declined"),
-  cancelled: () => gettext("caller hung up"),
-  "no-answer": () => gettext("no answer"),
-  unreachable: () => gettext("nobody reachable"),
-  failed: () => gettext("failed"),
-  lost: () => gettext("lost"),
-};
-
 export class Board {
   constructor(list, { now, empty, announce, counted }) {
     this.list = list;

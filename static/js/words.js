@@ -2,6 +2,18 @@
 
 import { userPart } from "./dom.js";
 
+// How a call ended.
+export const REASONS = {
+  answered: () => gettext("ended"),
+  busy: () => gettext("busy"),
+  declined: () => gettext("declined"),
+  cancelled: () => gettext("caller hung up"),
+  "no-answer": () => gettext("no answer"),
+  unreachable: () => gettext("nobody reachable"),
+  failed: () => gettext("failed"),
+  lost: () => gettext("lost"),
+};
+
 // name: [icon, colour, sentence]; the sentence's %(…)s are the event's attributes, addresses without their domain.
 const SENTENCES = {
   E_UL_AOR_INSERT: ["plug-connected", "green", () => gettext("%(aor)s is reachable")],
@@ -49,6 +61,7 @@ export function describe(event) {
   const words = {};
   for (const [name, value] of Object.entries(event.attributes)) {
     words[name] = ADDRESSES.has(name) ? userPart(String(value)) : String(value);
+    if (name === "reason" && REASONS[value]) words[name] = REASONS[value]();
   }
   const text = sentence().replace(/%\((\w+)\)s/g, (_, name) => words[name] || "–");
   return { symbol, colour, text };
