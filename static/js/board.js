@@ -147,9 +147,12 @@ class Row {
     this.parties.replaceChildren(
       element("span.board-party", userPart(call.caller)),
       name,
-      icon("arrow-right", "icon-sm"),
-      element("span.visually-hidden", gettext("calls")),
-      element("span.board-party", callee),
+      element(
+        "span.board-to",
+        icon("arrow-right", "icon-sm"),
+        element("span.visually-hidden", gettext("calls")),
+        element("span.board-party", callee),
+      ),
     );
     const answerer = userPart(call.picked_by || (call.answered_by !== call.callee ? call.answered_by : ""));
     if (call.picked_by) setText(this.note, interpolate(gettext("picked up by %s"), [answerer]));

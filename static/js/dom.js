@@ -47,6 +47,10 @@ export function clock(seconds) {
   return hours ? `${hours}:${pad(minutes)}:${pad(whole % 60)}` : `${minutes}:${pad(whole % 60)}`;
 }
 
+// `14:03:22`, with the day before it when that is not today.
 export function timeOfDay(epoch) {
-  return new Date(epoch * 1000).toLocaleTimeString(document.documentElement.lang, { hour12: false });
+  const when = new Date(epoch * 1000);
+  const time = when.toLocaleTimeString("en-GB");
+  if (when.toDateString() === new Date().toDateString()) return time;
+  return `${when.toLocaleDateString(document.documentElement.lang, { month: "short", day: "numeric" })} ${time}`;
 }
