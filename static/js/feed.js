@@ -42,7 +42,7 @@ export class Feed {
 
   dropped(count) {
     const text = interpolate(ngettext("%s event was too much for this page", "%s events were too much for this page", count), [count]);
-    this.list.prepend(element("li.feed-gap", text));
+    this.list.prepend(element("li.feed-gap", { "data-ts": Date.now() / 1000 }, text));
   }
 
   // Older events of the log, newest first, below those that are here.
@@ -50,16 +50,23 @@ export class Feed {
     for (const event of events) {
       if (this.known.has(event.id)) continue;
       this.known.set(event.id, event);
-      this.list.append(item(event));
+      this.place(event);
     }
     this.settle();
+  }
+
+  // Where it belongs by time: live events and those of the log arrive independently of each other.
+  place(event) {
+    let before = this.list.firstElementChild;
+    while (before && (before === this.placeholder || Number(before.dataset.ts) > event.ts)) before = before.nextElementSibling;
+    this.list.insertBefore(item(event), before);
   }
 
   pause(paused) {
     this.paused = paused;
     this.button.setAttribute("aria-pressed", String(paused));
     this.button.title = this.button.ariaLabel = paused ? gettext("Go on") : gettext("Pause");
-    if (!paused) for (const event of this.held.splice(0)) this.list.prepend(item(event));
+    if (!paused) for (const event of this.held.splice(0)) this.place(event);
     this.settle();
   }
 
@@ -90,7 +97,7 @@ export class Feed {
     this.known.set(event.id, event);
     if (this.known.size > this.limit * 2) this.known.delete(this.known.keys().next().value);
     if (!this.matches(event)) return;
-    if (!this.paused) this.list.prepend(item(event));
+    if (!this.paused) this.place(event);
     else if (this.held.push(event) > this.limit) this.held.shift();
   }
 
@@ -114,7 +121,7 @@ export function item(event) {
   const link = event.call_uid ? element("a", { href: `/calls/${encodeURIComponent(event.call_uid)}/` }, gettext("The call")) : "";
   return element(
     "li.feed-item",
-    { "data-id": event.id },
+    { "data-id": event.id, "data-ts": event.ts },
     element(
       "details",
       element("summary", element(`span.feed-icon.text-${colour}`, icon(symbol)), element("span.feed-text", text), when),

@@ -69,7 +69,7 @@ export class Live {
         this.say({ op: "pong" });
         break;
       case "status":
-        this.become(frame.live ? "live" : "stale");
+        if (!frame.live) this.become("stale"); // when it is back, a snapshot says so
         break;
       case "snapshot":
         this.seq[frame.topic] = frame.seq;

@@ -36,7 +36,6 @@ class BoardWriter:
         self.url = url
         self.redis = redis.Redis.from_url(url, decode_responses=True)
         self._script = self.redis.register_script(CHANGE)
-        self._events = 0
 
     def put(self, state: CallState) -> int:
         return self._change(state.uid, to_json(state), "call", json.dumps(to_dict(state)))
@@ -55,8 +54,7 @@ class BoardWriter:
         return rev
 
     def raise_event(self, name: str, *, logged: bool = True, heard: bool = True, **attributes: Any) -> str:
-        self._events += 1
-        event = Event(f"w1-{self._events:06}", name, time.time(), "w1", attributes)
+        event = Event(f"w1-{time.time_ns()}", name, time.time(), "w1", attributes)
         if logged:
             self.redis.xadd(keys.EVENTS_LOG, {"event": to_json(event)})
         if heard:
