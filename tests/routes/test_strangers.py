@@ -16,7 +16,9 @@ def test_known_and_unknown_users_look_the_same() -> None:
         seen = []
         for user in ("102", "nobody"):
             response = await stranger.call(user, authenticate=False).final()
-            seen.append(re.sub(rf'(nonce="|tag=|branch=|Call-ID: |sip:{user})[^";\r>]*', r"\1", bytes(response).decode()))
+            seen.append(
+                re.sub(rf'(nonce="|tag=|branch=|Call-ID: |sip:{user})[^";\r>]*', r"\1", bytes(response).decode())
+            )
         assert seen[0] == seen[1].replace("nobody", "102")
         assert seen[0].startswith("SIP/2.0 407")
 

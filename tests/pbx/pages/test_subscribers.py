@@ -1,6 +1,7 @@
 import time
 
 import pytest
+from django.conf import settings
 from redis import Redis
 
 from pbx.push import actions as push
@@ -15,6 +16,10 @@ from sipcore.contract.records import to_json
 def text(response):
     assert response.status_code == 200
     return response.content.decode()
+
+
+def at(user):
+    return f"{user}@{settings.SIP_REALM}"
 
 
 def numbers(response):
@@ -62,19 +67,17 @@ def five(make, store):
     everybody = {name: make(name) for name in ("online", "asleep", "offline", "ringing", "talking", "suspended")}
     actions.set_enabled(everybody["suspended"], False)
     push.add_device(everybody["asleep"], provider="http", token="0123456789abcdef0123")
-    register(store, "online@localhost")
-    register(store, "offline@localhost", expires_at=time.time() - 1)
-    branch = BranchState(id="b", target="ringing@localhost", contact="", device="", source="lookup", state="ringing")
+    register(store, at("online"))
+    register(store, at("offline"), expires_at=time.time() - 1)
+    branch = BranchState(id="b", target=at("ringing"), contact="", device="", source="lookup", state="ringing")
     common = {"call_id": "c", "caller_name": "", "dialled": "", "started_at": time.time()}
     calls = [
-        CallState(
-            uid="1", caller="x@localhost", callee="ringing@localhost", state="ringing", branches=(branch,), **common
-        ),
+        CallState(uid="1", caller=at("x"), callee=at("ringing"), state="ringing", branches=(branch,), **common),
         CallState(
             uid="2",
-            caller="y@localhost",
-            callee="z@localhost",
-            answered_by="talking@localhost",
+            caller=at("y"),
+            callee=at("z"),
+            answered_by=at("talking"),
             state="answered",
             **common,
         ),
@@ -114,8 +117,8 @@ def test_creating_makes_a_subscriber_and_never_shows_the_password(page):
 
     response = page.post("/subscribers/new/", form, follow=True)
 
-    assert Subscriber.objects.get().aor == "101@localhost"
-    assert "101@localhost has been created." in text(response)
+    assert Subscriber.objects.get().aor == at("101")
+    assert f"{at('101')} has been created." in text(response)
     assert "geheim-geheim" not in text(response)
 
 
@@ -127,7 +130,7 @@ def test_creating_makes_a_subscriber_and_never_shows_the_password(page):
         ("a space", {"username": "1 1"}, "Letters, digits and"),
         ("a pickup code", {"username": "33"}, "is a pickup code"),
         ("the name as password", {"password": "101"}, "first password that scanners try"),
-        ("taken", {"username": "102"}, "There is already a subscriber 102@localhost."),
+        ("taken", {"username": "102"}, "There is already a subscriber 102@"),
         ("no address", {"email": "kim"}, "Enter a valid email address."),
     ],
 )
@@ -161,7 +164,7 @@ def test_a_new_name_needs_the_password_again(page, make):
     shown = text(page.post(f"/subscribers/{subscriber.pk}/edit/", {"username": "103", "enabled": "on"}))
 
     assert "needs the password again" in shown
-    assert "101@localhost" in shown
+    assert at("101") in shown
     subscriber.refresh_from_db()
     assert subscriber.username == "101"
 
