@@ -143,8 +143,9 @@ def make_venv() -> None:
     VENV.mkdir()
     MADE_HERE.write_text("begun\n", encoding="ascii")
     print(f"Making .venv with Python {sys.version.split()[0]}.", flush=True)
-    without_pip = [] if importlib.util.find_spec("ensurepip") else ["--without-pip"]
-    if run_to_end([sys.executable, "-I", "-m", "venv", *without_pip, str(VENV)]) != 0:
+    ensurepip = importlib.util.find_spec("ensurepip")
+    ways = ([], ["--without-pip"]) if ensurepip and ensurepip.origin else (["--without-pip"],)
+    if not any(run_to_end([sys.executable, "-I", "-m", "venv", *way, str(VENV)]) == 0 for way in ways):
         raise Refusal("The virtual environment could not be made. On Debian or Ubuntu: apt install python3-venv")
     MADE_HERE.write_text("made\n", encoding="ascii")
 

@@ -194,7 +194,7 @@ def test_an_environment_of_somebody_else_is_never_removed(checkout):
 
 
 def test_an_environment_that_was_made_by_hand_and_works_is_used(checkout):
-    subprocess.run([sys.executable, "-m", "venv", checkout.venv], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout.venv], check=True)
     (checkout.venv / "mine").touch()
 
     assert "tiny-1.0" in checkout.command("run").stdout
