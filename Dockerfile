@@ -13,6 +13,7 @@ COPY pbx pbx
 COPY sipcore sipcore
 COPY templates templates
 COPY static static
+COPY locale locale
 
 # A volume that is made here belongs to the account that writes it.
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin pbx \
