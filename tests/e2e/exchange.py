@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -87,28 +86,20 @@ class Exchange:
             assert answer.status == 200, answer
         return phone
 
-    def sipp(
-        self, scenario: str, who: Subscriber, number: str = "", *, options: Iterable[str] = (), **wishes: Any
-    ) -> Sipp:
-        """A run of a scenario that begins with a request of that subscriber's."""
-        run = Sipp(
-            *(self._directory, scenario, self.server),
-            user=who.username,
-            password=who.password,
-            number=number,
-            options=options,
-            **wishes,
-        )
+    def sipp(self, scenario: str, who: Subscriber, number: str = "", **wishes: Any) -> Sipp:
+        """A run of a scenario that begins with a call of that subscriber's."""
+        account = {"user": who.username, "password": who.password, "number": number}
+        run = Sipp(self._directory, scenario, self.server, **account, **wishes)
         self._phones.callback(run.stop)
         return run
 
-    def sipp_phone(self, scenario: str, who: Subscriber, *, options: Iterable[str] = ()) -> Sipp:
-        """A run of a scenario that begins with a request to that subscriber; his contact is where it listens."""
+    def sipp_phone(self, scenario: str, who: Subscriber, **wishes: Any) -> Sipp:
+        """A run of a scenario that begins with a call to that subscriber; his contact is where it listens."""
         with ScriptedPhone(self.address, who.username, who.password) as phone:
             answer = phone.register()
             assert answer.status == 200, answer
             port = phone.port
-        run = self.sipp(scenario, who, port=port, options=options)
+        run = self.sipp(scenario, who, port=port, **wishes)
         run.wait_until_listening()
         return run
 

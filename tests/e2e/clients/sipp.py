@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.services import free_port, require_binary
@@ -23,7 +23,8 @@ _numbers = itertools.count()
 class Sipp:
     """One run of one scenario: one call, unless the scenario says more.
 
-    `number` is what a scenario calls `[service]`; `user` and `password` answer its challenges. `options` are sipp's own.
+    `number` is what a scenario calls `[service]`; `user` and `password` answer its challenges. `values` stand in it in braces,
+    for what sipp has no keywords for, such as the status that is expected.
     """
 
     def __init__(
@@ -37,22 +38,25 @@ class Sipp:
         number: str = "",
         transport: str = "udp",
         port: int = 0,
-        options: Iterable[str] = (),
+        values: Mapping[str, object] | None = None,
     ) -> None:
         self.scenario = scenario
         self.port = port or free_port(udp=True)
         home = directory / f"sipp-{scenario}-{next(_numbers)}"
         home.mkdir(parents=True)
+        text = (SCENARIOS / f"{scenario}.xml").read_text(encoding="utf-8")
+        for name, value in (values or {}).items():
+            text = text.replace(f"{{{name}}}", str(value))
+        (home / "scenario.xml").write_text(text, encoding="utf-8")
         self._messages, self._errors = home / "messages", home / "errors"
         self._process = Program(
             [
-                *(require_binary("sipp"), server, "-sf", str(SCENARIOS / f"{scenario}.xml")),
+                *(require_binary("sipp"), server, "-sf", str(home / "scenario.xml")),
                 *("-i", "127.0.0.1", "-p", str(self.port), "-t", "t1" if transport == "tcp" else "u1"),
                 *("-s", number or user, "-key", "user", user, "-au", user, "-ap", password),
                 *("-m", "1", "-timeout", str(GIVE_UP_SECONDS), "-timeout_error", "-nostdin", "-skip_rlimit"),
                 *("-trace_msg", "-message_file", str(self._messages), "-message_overwrite", "true"),
                 *("-trace_err", "-error_file", str(self._errors), "-error_overwrite", "true"),
-                *options,
             ],
             home / "screen",
         )
@@ -78,6 +82,14 @@ class Sipp:
                     return
             if self._process.status is not None or time.monotonic() > deadline:
                 raise AssertionError(f"{self} does not listen\n{self._process.tail()}\n{_read(self._errors)}")
+            time.sleep(0.02)
+
+    def wait_for_message(self, text: str, timeout: float = 10) -> None:
+        """Wait until it has sent or received something with that text."""
+        deadline = time.monotonic() + timeout
+        while text not in self.messages():
+            if self._process.status is not None or time.monotonic() > deadline:
+                raise AssertionError(f"{self}: no {text!r}\n{_read(self._errors)[-2000:]}\n{self.messages()[-6000:]}")
             time.sleep(0.02)
 
     def messages(self) -> str:
