@@ -30,7 +30,7 @@ _COPIED = (
     *("call_id", "caller", "caller_name", "dialled", "callee", "state", "code", "reason"),
     *("hangup_by", "answered_by", "picked_by", "waking", "worker"),
 )
-_BRANCH_COPIED = ("target", "contact", "device", "source", "state", "code")
+_BRANCH_COPIED = ("target", "contact", "key", "device", "source", "state", "code")
 
 
 def drain() -> int:

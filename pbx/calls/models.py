@@ -68,6 +68,7 @@ class CallBranchRecord(models.Model):
     branch_id = models.CharField(max_length=64)
     target = models.CharField(_("target"), max_length=320)
     contact = models.CharField(_("contact"), max_length=1024, blank=True)
+    key = models.CharField(max_length=1024, blank=True)
     device = models.CharField(_("device"), max_length=255, blank=True)
     source = models.CharField(_("found by"), max_length=16, blank=True)
     state = models.CharField(_("state"), max_length=16)
