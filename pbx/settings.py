@@ -174,8 +174,13 @@ CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "pbx.heartbeat", "schedule": 10, "options": {"expires": 10}},
     "drain-call-records": {"task": "pbx.calls.drain_call_records", "schedule": 2, "options": {"expires": 2}},
     "reconcile-directory": {"task": "pbx.subscribers.reconcile_directory", "schedule": 60, "options": {"expires": 60}},
+    "forget-calls": {"task": "pbx.calls.forget_calls", "schedule": 86400, "options": {"expires": 86400}},
     "forget-push-attempts": {"task": "pbx.push.forget_attempts", "schedule": 3600, "options": {"expires": 3600}},
 }
+
+# Call records
+
+KEEP_CALLS_DAYS = env.number("PBX_KEEP_CALLS_DAYS", 365, most=36500)  # 0: for ever
 
 # Push
 

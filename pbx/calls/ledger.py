@@ -1,4 +1,4 @@
-"""Writing call records: read from Redis, written to Postgres, and only then removed from Redis.
+"""Writing call records: read from Redis, written to Postgres, and only then removed from Redis; and their end.
 
 A crash between any two steps repeats work and loses nothing: a record is written under its uid, so that writing it twice
 is writing it once, and it is removed from the list by value, so that of two drains at the same time neither removes what
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
 
 from pbx.store import store
@@ -19,7 +20,7 @@ from sipcore.contract.records import from_json
 
 from .models import CallBranchRecord, CallRecord
 
-__all__ = ["BATCH", "drain", "keep"]
+__all__ = ["BATCH", "drain", "forget", "keep"]
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,23 @@ def keep(records: Sequence[calls.CallRecord]) -> None:
             unique_fields=["call", "branch_id"],
             update_fields=[*_BRANCH_COPIED, "started_at", "ended_at"],
         )
+
+
+def forget(now: datetime) -> int:
+    """Delete calls that started more than PBX_KEEP_CALLS_DAYS ago, with their branches; return how many calls.
+
+    In transactions of BATCH, oldest first: years of calls are not one lock, and what is interrupted goes on next time.
+    """
+    if not settings.KEEP_CALLS_DAYS:
+        return 0
+    old = CallRecord.objects.filter(started_at__lt=now - timedelta(days=settings.KEEP_CALLS_DAYS)).order_by(
+        "started_at"
+    )
+    forgotten = 0
+    while oldest := list(old.values_list("pk", flat=True)[:BATCH]):
+        deleted = CallRecord.objects.filter(pk__in=oldest).delete()[1]
+        forgotten += deleted.get(CallRecord._meta.label, 0)
+    return forgotten
 
 
 def _keep_what_can_be_kept(records: Sequence[calls.CallRecord]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from celery import shared_task
+from django.utils import timezone
 
 from pbx.store import StoreError
 
@@ -20,3 +21,10 @@ def drain_call_records() -> None:
         ledger.drain()
     except StoreError as error:
         log.warning("call records stay in Redis: %s", error)
+
+
+@shared_task(name="pbx.calls.forget_calls")
+def forget_calls() -> None:
+    """Delete calls that are older than the operator wants to keep them."""
+    if count := ledger.forget(timezone.now()):
+        log.info("%d old calls forgotten", count)

@@ -184,3 +184,29 @@ def test_without_redis_the_job_waits_for_the_next_time(settings):
         tasks.drain_call_records()
     finally:
         stores.store.cache_clear()
+
+
+def test_old_calls_are_forgotten_with_their_branches(finish, settings, monkeypatch):
+    settings.KEEP_CALLS_DAYS = 30
+    monkeypatch.setattr(ledger, "BATCH", 2)
+    day = 86400
+    now = datetime.fromtimestamp(NOON + 40 * day, UTC)
+    for number, age in enumerate((40, 39, 31, 29, 0)):
+        started = NOON + (40 - age) * day
+        finish(a_call(f"u{number}", started_at=started, branches=(a_branch(state="answered"),)))
+    tasks.drain_call_records()
+
+    assert ledger.forget(now) == 3
+
+    assert set(CallRecord.objects.values_list("uid", flat=True)) == {"u3", "u4"}
+    assert set(CallBranchRecord.objects.values_list("call__uid", flat=True)) == {"u3", "u4"}
+    assert ledger.forget(now) == 0
+
+
+def test_calls_are_kept_for_ever_when_the_operator_says_so(finish, settings):
+    settings.KEEP_CALLS_DAYS = 0
+    finish(a_call())
+    tasks.drain_call_records()
+
+    assert ledger.forget(datetime(2100, 1, 1, tzinfo=UTC)) == 0
+    assert CallRecord.objects.exists()
