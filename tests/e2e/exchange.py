@@ -5,20 +5,57 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
+import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.support.product import ProductUnderTest, Subscriber
+from tests.support.push_receiver import Push
+from tests.support.services import wait_until
 
 from .clients.baresip import Baresip
 from .clients.linphone import Linphone
+from .clients.message import Message
 from .clients.scripted import ScriptedPhone
 from .clients.sipp import Sipp
 
-__all__ = ["GROUP_SIZE", "Exchange"]
+__all__ = ["GROUP_SIZE", "Exchange", "Sleeper"]
 
 # Importing one costs as much as importing a hundred, so they are made in batches.
 PEOPLE, GROUPS, GROUP_SIZE = 48, 12, 4
+
+
+SLEEPERS = 12
+
+WAIT_FOR_DEVICES = """
+import time
+from pbx.push.models import PushDevice
+deadline = time.monotonic() + 20
+while PushDevice.objects.count() < {count}:
+    assert time.monotonic() < deadline, PushDevice.objects.count()
+    time.sleep(0.05)
+"""
+
+
+@dataclass(frozen=True)
+class Sleeper:
+    """Somebody with an app that can be woken."""
+
+    who: Subscriber
+    token: str
+    instance: str
+
+    def register(self, phone: ScriptedPhone) -> Message:
+        """Register the app with all that makes it this device (RFC 8599, RFC 5626)."""
+        push = f";pn-provider=http;pn-prid={self.token};pn-param=app"
+        answer = phone.register(uri_parameters=push, parameters=f';+sip.instance="{self.instance}"')
+        assert answer.status == 200, answer
+        return answer
+
+    def is_pushed(self, push: Push) -> bool:
+        """Whether that push is for this device."""
+        return push.json["token"] == self.token
 
 
 class Exchange:
@@ -31,6 +68,8 @@ class Exchange:
         self._directory = directory
         self._people: list[Subscriber] = []
         self._groups: list[list[Subscriber]] = []
+        self._sleepers: list[Sleeper] = []
+        self._known: list[Sleeper] = []
         self._names = itertools.count(1)
         self._phones = contextlib.ExitStack()
 
@@ -53,6 +92,32 @@ class Exchange:
     def large_group(self, size: int) -> list[Subscriber]:
         """The same with as many members as wanted."""
         return self.product.new_subscribers(size, f"Large group {next(self._names)}")
+
+    def sleeper(self) -> Sleeper:
+        """Somebody whose only phone was registered once, told where pushes reach it, and is asleep."""
+        if not self._sleepers:
+            self._put_to_sleep(self.people(SLEEPERS))
+        return self._sleepers.pop()
+
+    def _put_to_sleep(self, people: list[Subscriber]) -> None:
+        """Register an app for each, over TCP, and close the connection when their devices are known: as a mobile phone
+        does it to an app. The bindings go with the connections."""
+        sleepers = [Sleeper(who, f"token-of-{who.username}", f"<urn:uuid:{uuid.uuid4()}>") for who in people]
+        apps = [self.app(sleeper, transport="tcp") for sleeper in sleepers]
+        self.product.manage("shell", "--no-imports", "-c", WAIT_FOR_DEVICES.format(count=len(self._known) + len(apps)))
+        self._known += sleepers
+        for app in apps:
+            app.close()
+        for sleeper in sleepers:
+            with self.scripted(sleeper.who, register=False) as other:
+                wait_until(lambda other=other: not other.bindings(), 10, f"{sleeper} is still registered")
+        self._sleepers += sleepers
+
+    def app(self, sleeper: Sleeper, **wishes: Any) -> ScriptedPhone:
+        """The app of a sleeper, awake: registered as the same device each time."""
+        phone = self.scripted(sleeper.who, register=False, **wishes)
+        sleeper.register(phone)
+        return phone
 
     def _make(self) -> None:
         groups = [

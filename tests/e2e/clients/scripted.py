@@ -67,6 +67,10 @@ class ScriptedPhone(Wire):
         where = contact or f"<{self.contact}{uri_parameters}>{parameters}"
         return self.ask("REGISTER", f"sip:{self.domain}", [("Contact", where), ("Expires", str(expires))])
 
+    def bindings(self) -> list[str]:
+        """The contacts that its user has at present, as a REGISTER without Contact tells."""
+        return self.ask("REGISTER", f"sip:{self.domain}").all("contact")
+
     def ask(
         self, method: str, target: str, headers: Headers = (), *, to: str = "", body: str = "", seconds: float = 10
     ) -> Message:

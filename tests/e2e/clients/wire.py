@@ -7,6 +7,7 @@ import re
 import select
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from .message import Message
@@ -26,6 +27,9 @@ class Wire:
         self.transport = transport
         self.history: list[Message] = []
         "Every message received, once, oldest first."
+        self.is_closed = False
+        "The server has closed the connection."
+        self._copies: Counter[bytes] = Counter()
         self._inbox: list[Message] = []
         self._replies: dict[bytes, bytes] = {}
         self._buffer = b""
@@ -70,9 +74,9 @@ class Wire:
                     self._inbox.remove(message)
                     return message
             now = time.monotonic()
-            if now >= begun + seconds:
+            if now >= begun + seconds or self.is_closed:
                 seen = "\n".join(f"  {m.at - begun:+.2f} {m.start_line} [{m.header('cseq')}]" for m in self.history)
-                raise AssertionError(f"{self}: no {what} within {seconds} s; it received\n{seen}")
+                raise AssertionError(f"{self}: no {what} within {now - begun:.1f} s; it received\n{seen}")
             if again and self.transport == "udp" and now >= resend_at:
                 self.send(again)
                 gap *= 2
@@ -95,9 +99,16 @@ class Wire:
             except ConnectionError:
                 continue  # ICMP says that nobody listened a moment ago
             if not data and self.transport == "tcp":
+                self.is_closed = True
+            if self.is_closed:
                 return
             for raw in self._split(data):
                 self._take(raw)
+
+    def copies(self, message: Message) -> int:
+        """How often a message has arrived, after reading what is there."""
+        self.read()
+        return self._copies[message.raw]
 
     def _split(self, data: bytes) -> list[bytes]:
         if self.transport == "udp":
@@ -116,7 +127,8 @@ class Wire:
         return found
 
     def _take(self, raw: bytes) -> None:
-        if any(message.raw == raw for message in self.history):
+        self._copies[raw] += 1
+        if self._copies[raw] > 1:
             if raw in self._replies:
                 self.send(self._replies[raw])
             return
