@@ -192,3 +192,18 @@ def test_a_server_that_stops_says_so(board):
         assert sent[-1] == {"type": "websocket.close", "code": 4012}
 
     asyncio.run(scenario())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_watches_is_looked_up_anew(client, django_user_model):
+    account = django_user_model.objects.create_superuser("admin", password="x")
+    client.force_login(account)
+    scope = {"session": client.session}
+
+    assert consumers.refusal(asyncio.run(consumers._user_now(scope))) == 0
+    django_user_model.objects.update(is_active=False)
+    assert consumers.refusal(asyncio.run(consumers._user_now(scope))) != 0
+    django_user_model.objects.update(is_active=True, is_staff=False)
+    assert consumers.refusal(asyncio.run(consumers._user_now(scope))) == 4003
+    client.logout()
+    assert consumers.refusal(asyncio.run(consumers._user_now(scope))) == 4001
