@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 import secrets
 import time
@@ -13,8 +12,6 @@ __all__ = ["Message", "authorization", "between", "new_token"]
 
 COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "r": "refer-to"}
 HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
-
-_counts = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -99,8 +96,8 @@ def new_token() -> str:
     return secrets.token_hex(8)
 
 
-def authorization(challenge: str, user: str, password: str, method: str, uri: str) -> str:
-    """Credentials for a challenge (RFC 2617 and RFC 7616, qop=auth)."""
+def authorization(challenge: str, user: str, password: str, method: str, uri: str, *, count: int = 1) -> str:
+    """Credentials for a challenge (RFC 2617 and RFC 7616, qop=auth), used for the `count`-th time."""
     given = {
         name.lower(): quoted or bare for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', challenge)
     }
@@ -109,10 +106,10 @@ def authorization(challenge: str, user: str, password: str, method: str, uri: st
     def digest(*parts: str) -> str:
         return HASHES[algorithm](":".join(parts).encode()).hexdigest()
 
-    count, cnonce = f"{next(_counts):08x}", new_token()
+    nc, cnonce = f"{count:08x}", new_token()
     ha1, ha2 = digest(user, given["realm"], password), digest(method, uri)
-    answer = digest(ha1, given["nonce"], count, cnonce, "auth", ha2)
+    answer = digest(ha1, given["nonce"], nc, cnonce, "auth", ha2)
     return (
         f'Digest username="{user}", realm="{given["realm"]}", nonce="{given["nonce"]}", uri="{uri}", '
-        f'response="{answer}", algorithm={algorithm}, qop=auth, nc={count}, cnonce="{cnonce}"'
+        f'response="{answer}", algorithm={algorithm}, qop=auth, nc={nc}, cnonce="{cnonce}"'
     )

@@ -38,7 +38,7 @@ class ScriptedPhone(Wire):
         self.user = user
         self.domain = domain or f"{server[0]}:{server[1]}"
         self._password = password
-        self._challenge = ""
+        self._challenge, self._nonce_count = "", 0
         self._cseq = 0
         self._registration = new_token()
 
@@ -93,13 +93,15 @@ class ScriptedPhone(Wire):
         name = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}.get(response.status)
         if name is None or not self._password:
             return []
-        self._challenge = response.header(name.lower())
+        self._challenge, self._nonce_count = response.header(name.lower()), 0
         return self.credentials_in_advance(method, target, proxy=response.status == 407)
 
     def credentials_in_advance(self, method: str, target: str, *, proxy: bool = True) -> list[tuple[str, str]]:
         """The same for a request that has not been challenged, by the latest nonce that the server gave."""
         assert self._challenge, f"{self} has never been challenged"
-        value = authorization(self._challenge, self.user, self._password, method, target)
+        self._nonce_count += 1
+        account = (self.user, self._password)
+        value = authorization(self._challenge, *account, method, target, count=self._nonce_count)
         return [("Proxy-Authorization" if proxy else "Authorization", value)]
 
     # Calls.
