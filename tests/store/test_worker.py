@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ def start_worker(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], i
     running: list[subprocess.Popen[bytes]] = []
     numbers = itertools.count(1)
 
-    def start() -> int:
+    def start(**settings: str) -> int:
         name, port = f"w{next(numbers)}", free_port(udp=True)
         log = tmp_path / f"{name}.log"
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PBX_")}
@@ -52,6 +53,7 @@ def start_worker(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], i
             "PBX_DOMAINS": DOMAIN,
             "PBX_SIP": f"{DOMAIN}:{port}",
             "PBX_WORKER_ID": name,
+            **settings,
         }
         with log.open("wb") as output:
             argv = [sys.executable, "-m", "sipcore"]
@@ -61,6 +63,7 @@ def start_worker(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], i
         wait_until(lambda: "listening on" in log.read_text(), 20, log.read_text())
         return port
 
+    start.processes = running
     yield start
     for process in running:
         process.terminate()
@@ -95,13 +98,17 @@ def contacts(server: RedisServer, who: SubscriberRecord = BOB) -> list[str]:
 
 def told(server: RedisServer) -> list[tuple[str, str]]:
     """The contact events so far: the name, and the reason of a removal. They follow what is stored at once."""
-    with server.client() as client:
-        events = [json.loads(_text([fields[key] for key in fields])[0]) for _, fields in client.xrange(keys.EVENTS_LOG)]
     return [
         (event["name"], event["attributes"].get("delete_reason", ""))
-        for event in events
+        for event in logged(server)
         if re.match("E_UL_CONTACT", event["name"])
     ]
+
+
+def logged(server: RedisServer) -> list[dict]:
+    """The events of the log, oldest first."""
+    with server.client() as client:
+        return [json.loads(_text([fields[key] for key in fields])[0]) for _, fields in client.xrange(keys.EVENTS_LOG)]
 
 
 def _text(values: list[bytes | str]) -> list[str]:
@@ -158,3 +165,61 @@ def test_any_other_change_leaves_the_phones_alone(server, start_worker):
         wait_until(lambda: not contacts(server, CAROL), 5, "the binding was kept")
         assert len(contacts(server)) == 1
         assert bobs.register().status == 200
+
+
+def test_a_script_is_loaded_again_on_sighup_and_a_faulty_one_is_refused(server, start_worker, tmp_path):
+    script = tmp_path / "routes.py"
+    answering = """
+from sipcore.script import request_route
+
+@request_route()
+async def everything(request):
+    request.reply({status})
+"""
+    publish(server, BOB)
+    script.write_text(answering.format(status=481))
+    port = start_worker(PBX_ROUTES=str(script))
+    [process] = start_worker.processes
+
+    def answer() -> int:
+        with phone(port) as asking:
+            return asking.ask("OPTIONS", f"sip:{DOMAIN}").status
+
+    assert answer() == 481
+    script.write_text(answering.format(status=482))
+    assert answer() == 481, "nothing is loaded before it is asked for"
+    process.send_signal(signal.SIGHUP)
+    wait_until(lambda: answer() == 482, 5, "the script was not loaded again")
+
+    script.write_text(answering.format(status=483).replace("async def", "def"))
+    process.send_signal(signal.SIGHUP)
+    wait_until(lambda: errors(server), 5, "nobody was told of the fault")
+    assert "a route is an `async def`" in errors(server)[0]
+    assert answer() == 482
+
+
+def errors(server: RedisServer) -> list[str]:
+    """What the feed says about the routing script."""
+    return [event["attributes"]["error"] for event in logged(server) if event["name"] == "E_SCRIPT_ERROR"]
+
+
+def test_a_registration_at_another_worker_reaches_the_call_that_waits(server, start_worker):
+    publish(server, BOB)
+    publish(server, CAROL)
+    first, second = start_worker(), start_worker()
+    with phone(first, CAROL) as caller, phone(second) as bobs:
+        call = caller.call(BOB.username)
+        call.wait_for(100)
+
+        assert bobs.register().status == 200
+
+        # The phone listens to its own worker alone; that worker's flow is not used for branches of others yet.
+        wait_until(lambda: ("event", BOB.aor) in branches(server), 5, "the call has not heard of it")
+        call.cancel()
+
+
+def branches(server: RedisServer) -> list[tuple[str, str]]:
+    """The branches that were started so far: why, and whom they ring."""
+    return [
+        (e["attributes"]["source"], e["attributes"]["aor"]) for e in logged(server) if e["name"] == "E_BRANCH_ADDED"
+    ]
