@@ -126,6 +126,31 @@ def test_a_phone_that_only_refreshes_its_contact_is_sent_the_call_at_once(exchan
     talk_and_end(call, app.wait_for_call())
 
 
+def test_a_phone_that_is_registered_is_pushed_only_when_it_does_not_ring(exchange: Exchange) -> None:
+    """The one that stays silent is called last, so that the other's time to ring is over when its push comes."""
+    ringing, silent = exchange.sleeper(), exchange.sleeper()
+    awake, dead = exchange.app(ringing), exchange.app(silent)
+    caller = exchange.scripted(exchange.person())
+
+    first = caller.call(ringing.who.username)
+    incoming = awake.wait_for_call()
+    incoming.respond(180)
+    first.wait_for(180)
+    called_at = time.monotonic()
+    second = caller.call(silent.who.username)
+    push = pushed(exchange, silent)
+
+    assert push.at - called_at > 0.4
+    assert dead.received("INVITE")
+    assert pushes(exchange, ringing) == 0
+    second.cancel()
+    second.wait_for(487)
+    incoming.respond(200)
+    first.wait_for(200)
+    incoming.wait_for_ack()
+    first.bye(incoming)
+
+
 def test_the_desk_phone_rings_while_the_mobile_is_woken_and_stops_when_that_answers(exchange: Exchange) -> None:
     sleeper = exchange.sleeper()
     desk = exchange.scripted(sleeper.who)
