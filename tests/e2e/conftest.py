@@ -16,12 +16,11 @@ WAKE_SECONDS = 8  # long enough for a phone that starts two seconds after its pu
 RING_SECONDS = 10
 
 
-@pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ProductUnderTest]:
-    """The whole product, as everywhere, but a call that nobody answers ends soon."""
+def start_product(factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ProductUnderTest]:
+    """A product while it is iterated over, with short windows."""
     cache = request.config.cache.mkdir("static") if request.config.cache is not None else None
     running = ProductUnderTest(
-        tmp_path_factory.mktemp("product"),
+        factory.mktemp("product"),
         environment={"PBX_WAKE_SECONDS": str(WAKE_SECONDS), "PBX_RING_SECONDS": str(RING_SECONDS)},
         static_cache=cache,
     )
@@ -29,6 +28,12 @@ def product(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         yield running.start()
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ProductUnderTest]:
+    """The whole product, as everywhere, but a call that nobody answers ends soon."""
+    yield from start_product(tmp_path_factory, request)
 
 
 @pytest.fixture(scope="session")

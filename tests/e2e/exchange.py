@@ -23,7 +23,7 @@ from .clients.sipp import Sipp
 __all__ = ["GROUP_SIZE", "Exchange", "Sleeper"]
 
 # Importing one costs as much as importing a hundred, so they are made in batches.
-PEOPLE, GROUPS, GROUP_SIZE = 48, 12, 4
+PEOPLE, GROUPS, GROUP_SIZE = 100, 14, 4
 
 
 SLEEPERS = 12
