@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import copy_context
 from typing import Any
 
 __all__ = ["Runner"]
@@ -35,14 +36,17 @@ class Runner:
 
     def run(self, coroutine: Coroutine[Any, Any, Any], name: str = "") -> None:
         """Run until the first wait, and the rest as a task. What it raises goes to `failed(name, error)`."""
+        # A context of its own from the first step on: what it sets in there must neither outlive it nor be lost when it
+        # goes on as a task.
+        context = copy_context()
         try:
-            awaited = coroutine.send(None)
+            awaited = context.run(coroutine.send, None)
         except StopIteration:
             return
         except Exception as error:
             self._failed(name, error)
             return
-        task = asyncio.get_running_loop().create_task(_finish(coroutine, awaited))
+        task = asyncio.get_running_loop().create_task(_finish(coroutine, awaited), context=context)
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(done, name))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 
 from sipcore.script.running import Runner
 from tests.support.clock import run
@@ -72,6 +73,30 @@ def test_a_future_that_is_done_before_the_task_starts_is_not_lost() -> None:
         future.set_result("x")
         assert await runner.drain(1) == 0
         assert got == ["x"]
+
+    run(main())
+
+
+def test_what_a_route_sets_in_its_context_stays_there_and_lasts_as_long_as_the_route() -> None:
+    depth: ContextVar[int] = ContextVar("depth", default=0)
+
+    async def main() -> None:
+        failed = []
+
+        async def route() -> None:
+            token = depth.set(depth.get() + 1)
+            try:
+                await asyncio.sleep(1)
+                assert depth.get() == 1
+            finally:
+                depth.reset(token)
+
+        runner = Runner(limit=5, failed=lambda name, error: failed.append(error))
+        runner.run(route())
+        runner.run(route())
+        assert depth.get() == 0
+        await asyncio.sleep(2)
+        assert failed == []
 
     run(main())
 
