@@ -22,6 +22,8 @@ class EventType:
     attributes: Mapping[str, type]
     index: tuple[str, ...] = ()
     "Attributes with an exact-match index, most selective first."
+    shown: bool = True
+    "Whether people see it, on the feed and in the log. Handlers hear of every event."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,9 @@ class Event:
 CATALOGUE: dict[str, EventType] = {}
 
 
-def declare_event(name: str, /, *, index: tuple[str, ...] = (), **attributes: type) -> str:
+def declare_event(name: str, /, *, index: tuple[str, ...] = (), shown: bool = True, **attributes: type) -> str:
     """Add an event to the catalogue and return its name. Declaring the same twice is fine; differently is not."""
-    declared = EventType(name, attributes, index)
+    declared = EventType(name, attributes, index, shown)
     if CATALOGUE.setdefault(name, declared) != declared:
         raise ValueError(f"{name} is already declared with other attributes")
     return name
@@ -156,7 +158,8 @@ E_PUSH_TOKEN_INVALID = declare_event(
     "E_PUSH_TOKEN_INVALID", index=("aor",), aor=str, device=str, provider=str, reason=str
 )
 
-E_SUB_CANCELLED = declare_event("E_SUB_CANCELLED", sub=str, event=str, why=str)
+# Every call ends with one for each of its subscriptions, which tells people nothing.
+E_SUB_CANCELLED = declare_event("E_SUB_CANCELLED", shown=False, sub=str, event=str, why=str)
 E_SUB_FAILED = declare_event("E_SUB_FAILED", sub=str, event=str, error=str)
 E_SCRIPT_ERROR = declare_event("E_SCRIPT_ERROR", script=str, line=int, error=str)
 E_LIMIT_HIT = declare_event("E_LIMIT_HIT", limit=str, value=int)

@@ -20,8 +20,6 @@ from typing import Any
 
 from ..contract.events import CATALOGUE, Event
 from ..contract.keys import (
-    EVENTS_FEED,
-    EVENTS_LOG,
     subscription,
     subscription_index,
     subscriptions_of,
@@ -31,6 +29,7 @@ from ..contract.records import from_dict, from_json
 from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
 from ..errors import StoreUnavailable
 from .encoding import encode_event, encode_subscription
+from .feed import EventFeed
 from .inbox import Inbox
 from .lua import Script
 from .pipe import Pipe
@@ -39,7 +38,6 @@ __all__ = ["RedisEventBus", "forget_subscription"]
 
 log = logging.getLogger("sipcore.store")
 
-LOG_LENGTH = 10_000  # events kept, about
 MAX_CANDIDATES = 500  # subscriptions of other workers that one event is compared with
 MAX_LOOKUPS = 2_000  # events that wait for the index to answer; more are not offered to other workers
 UNSEEN = 1.0  # seconds a subscription may live without being written while there is nobody but people to read it
@@ -98,14 +96,20 @@ class RedisEventBus:
         self._write_due: asyncio.Handle | None = None
         self._last_written: asyncio.Future[Any] | None = None
         self._lookups = 0
-        self.dropped = 0
-        "Events that were given up: the store was away, or there were too many at once."
+        self.feed = EventFeed(pipe)
+        self.unoffered = 0
+        "Events that were not offered to other workers: the store was away, or there were too many at once."
         inbox.on("event", self._told)
         pipe.on_connect.append(self.write_again)
 
     @property
     def has_peers(self) -> bool:
         return self._has_peers()
+
+    @property
+    def dropped(self) -> int:
+        """Events that somebody should have heard of and did not."""
+        return self.feed.dropped + self.unoffered
 
     def peers_changed(self) -> None:
         """Write what waits, for there may be somebody to read it now. Call it when peers come or go."""
@@ -171,21 +175,15 @@ class RedisEventBus:
     # -- events
 
     def publish(self, event: Event) -> None:
-        if not self._pipe.connected:
-            self.dropped += 1
-            return
-        encoded = encode_event(event, structured=False)
-        if not self._pipe.post("PUBLISH", EVENTS_FEED, encoded):
-            self.dropped += 1
-            return
-        self._pipe.post("XADD", EVENTS_LOG, "MAXLEN", "~", LOG_LENGTH, "*", "event", encoded)
-        if self._has_peers():
+        if CATALOGUE[event.name].shown:
+            self.feed.tell(event)
+        if self._has_peers() and self._pipe.connected:
             self._offer(event)
 
     def _offer(self, event: Event) -> None:
         """Ask who else may wait for this event."""
         if self._lookups >= MAX_LOOKUPS:
-            self.dropped += 1
+            self.unoffered += 1
             return
         indexed = ((key, event.attributes.get(key)) for key in CATALOGUE[event.name].index)
         keys = [subscription_index(event.name, key, str(value)) for key, value in indexed if value]
@@ -194,14 +192,14 @@ class RedisEventBus:
         try:
             self._pipe.send_script(then, _CANDIDATES, keys, self._epoch(), MAX_CANDIDATES, subscription(""))
         except StoreUnavailable:
-            self.dropped += 1
+            self.unoffered += 1
         else:
             self._lookups += 1
 
     def _found(self, event: Event, reply: Any) -> None:
         self._lookups -= 1
         if isinstance(reply, Exception):
-            self.dropped += 1
+            self.unoffered += 1
             return
         encoded = b""
         for text in reply:
@@ -216,14 +214,14 @@ class RedisEventBus:
         try:
             self._pipe.send(then, "PUBLISH", worker_channel(record.owner), message)
         except StoreUnavailable:
-            self.dropped += 1
+            self.unoffered += 1
 
     def _heard_by(self, record: SubscriptionRecord, listeners: Any) -> None:
         if listeners == 0:
             log.info("worker %s does not listen; its subscription is removed", record.owner)
             forget_subscription(self._pipe, record)
         elif isinstance(listeners, Exception):
-            self.dropped += 1
+            self.unoffered += 1
 
     def _told(self, message: dict[str, Any]) -> None:
         self.deliver(message["sub"], from_dict(Event, message["event"]))

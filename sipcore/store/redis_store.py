@@ -83,6 +83,7 @@ class RedisStore:
     async def close(self) -> None:
         """Leave and close, once what is queued has been written."""
         await self.heartbeat.stop()
+        self.event_bus.feed.flush()
         await self.call_board.flush()
         await self.inbox.close()
         await self.pipe.close()
