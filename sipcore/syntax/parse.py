@@ -97,13 +97,10 @@ def _parse_lines(data: bytes, lines: list[str], body_start: int) -> Request | Re
 
 
 def _keys(lines: list[str]) -> list[str]:
-    keys = []
-    for line in lines:
-        name, colon, _ = line.partition(":")
-        if not colon:
-            raise MalformedMessage("a header line has no colon")
-        keys.append(HEADER_KEYS[name])
-    return keys
+    try:
+        return [HEADER_KEYS[line[: line.index(":")]] for line in lines]
+    except ValueError:
+        raise MalformedMessage("a header line has no colon") from None
 
 
 def _join_folded(lines: list[str]) -> list[str]:
@@ -147,12 +144,12 @@ def _parse_status_line(line: str) -> tuple[int, str]:
 def _content_length(lines: list[str], keys: list[str]) -> int | None:
     if "content-length" not in keys:
         return None
-    position = keys.index("content-length")
-    if "content-length" in keys[position + 1 :]:
+    if keys.count("content-length") > 1:
         # Even when they agree: an element behind us might take the other one of two that do not.
         raise MalformedMessage("Content-Length is given twice")
-    value = unfold(lines[position].partition(":")[2]).strip(LWS)
-    return parse_number(value, MAX_LENGTH, "Content-Length")
+    line = lines[keys.index("content-length")]
+    value = line[line.index(":") + 1 :]
+    return parse_number((unfold(value) if "\n" in value else value).strip(LWS), MAX_LENGTH, "Content-Length")
 
 
 def _status_hint(data: bytes) -> int:
