@@ -147,7 +147,7 @@ class Driver:
         for record in changes.records:
             board.record(record)
         for name, attributes, call_uid in changes.events:
-            environment.routing.raise_event(name, attributes, call_uid=call_uid)
+            environment.routing.tell(name, attributes, call_uid=call_uid)
         return bool(changes.events)
 
     def _end_takeovers(self) -> bool:

@@ -7,10 +7,11 @@ exactly it, not of all there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
+from typing import Any
 
-from ..contract.events import CATALOGUE, Event
+from ..contract.events import CATALOGUE
 from .subscription import Subscription
 
 __all__ = ["SubscriptionIndex"]
@@ -46,10 +47,9 @@ class SubscriptionIndex:
             if not bucket or bucket is subscription:
                 del self._buckets[key]
 
-    def candidates(self, event: Event) -> list[Subscription]:
-        """Return those that may match, in the order in which they were made."""
+    def candidates(self, name: str, attributes: Mapping[str, Any]) -> list[Subscription]:
+        """Return those that may match such an event, in the order in which they were made."""
         found: list[Subscription] = []
-        name, attributes = event.name, event.attributes
         filled = self._collect((name,), found)
         for key in CATALOGUE[name].index:
             value = attributes.get(key)

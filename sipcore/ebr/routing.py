@@ -156,6 +156,14 @@ class EventRouting:
         self._announce(event)
         return event
 
+    def tell(self, name: str, attributes: Mapping[str, Any], *, call_uid: str = "") -> None:
+        """Like `raise_event`, for rooms that declare what they raise: the attributes are neither checked nor copied."""
+        self._announce(self._event(name, attributes, call_uid, ""))
+
+    def is_awaited(self, name: str, attributes: Mapping[str, Any]) -> bool:
+        """Whether anybody may wait for such an event, here or elsewhere. The indexed attributes are enough to tell."""
+        return self._bus.has_peers or bool(self._index.candidates(name, attributes))
+
     def deliver(self, subscription_id: str, event: Event) -> bool:
         """Take an event that another worker has matched with a subscription of this one.
 
@@ -171,7 +179,10 @@ class EventRouting:
         if event.name not in CATALOGUE:
             return 0
         now = self._monotonic()
-        return sum(self._offer(subscription, event, now, 1) for subscription in self._index.candidates(event))
+        return sum(
+            self._offer(subscription, event, now, 1)
+            for subscription in self._index.candidates(event.name, event.attributes)
+        )
 
     def release(self, bound_to: object, why: str) -> int:
         """Cancel all subscriptions bound to an object (that very one, not an equal one); return how many there were.
@@ -295,7 +306,7 @@ class EventRouting:
                 log.warning("%s refused: raised by a handler of an event, %d times over", event.name, MAX_NESTING)
                 self._bus.publish(self._limit_event("nesting", MAX_NESTING, event.call_uid, event.cause_id))
             return
-        candidates = self._index.candidates(event)
+        candidates = self._index.candidates(event.name, event.attributes)
         if candidates:
             now = self._monotonic()
             for subscription in candidates:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 from ..contract.events import (
@@ -15,10 +16,28 @@ from ..contract.events import (
 from ..contract.location import Binding, BindingChanges
 from ..contract.records import to_dict
 
-__all__ = ["events_of"]
+__all__ = ["are_mere_refreshes", "events_of"]
 
 TABLE = "location"
 "The attribute `domain` of these events is, as in OpenSIPS, the name of the location table and not a SIP domain."
+
+_lasting = attrgetter(
+    "contact",
+    "host",
+    "port",
+    "transport",
+    "connection",
+    "worker",
+    "q",
+    "path",
+    "instance_id",
+    "reg_id",
+    "user_agent",
+    "methods",
+    "push",
+    "registered_at",
+)
+"What a refresh leaves as it was."
 
 
 def events_of(changes: BindingChanges, epoch: float) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -35,6 +54,18 @@ def events_of(changes: BindingChanges, epoch: float) -> Iterator[tuple[str, dict
         yield E_UL_CONTACT_DELETE, {**_attributes(binding, epoch), "delete_reason": changes.removed_reason}
     if changes.removed and not changes.bindings:
         yield E_UL_AOR_DELETE, {"domain": TABLE, "aor": aor}
+
+
+def are_mere_refreshes(before: Sequence[Binding], changes: BindingChanges) -> bool:
+    """Whether nothing has changed but how long the bindings live: phones that are where they were, as they were."""
+    if changes.inserted or changes.removed or not changes.updated:
+        return False
+    known = {binding.key: binding for binding in before}
+    for binding in changes.updated:
+        old = known.get(binding.key)
+        if old is None or _lasting(old) != _lasting(binding):
+            return False
+    return True
 
 
 def _attributes(binding: Binding, epoch: float) -> dict[str, Any]:

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 from ..contract.aor import make_aor
 from ..contract.calls import CallState
 from ..contract.directory import PickupGroupRecord, SubscriberRecord
-from ..contract.events import E_PUSH_FAILED, E_PUSH_REQUESTED, E_PUSH_SENT, E_PUSH_SUPPRESSED, Event
+from ..contract.events import (
+    E_PUSH_FAILED,
+    E_PUSH_REQUESTED,
+    E_PUSH_SENT,
+    E_PUSH_SUPPRESSED,
+    E_UL_CONTACT_UPDATE,
+    Event,
+)
 from ..contract.jobs import FORGET_PUSH_DEVICE, LEARN_PUSH_DEVICE, SEND_WAKEUP, Job
 from ..contract.location import Binding, BindingChanges
 from ..errors import MalformedMessage, RegisterRefused
 from ..registrar import apply_register, ok_headers, push_keys_dropped, push_report
-from .contact_events import events_of
+from .contact_events import are_mere_refreshes, events_of
 from .phones import Phone, binding_of_request, targets_of
 from .transaction import TransactionRef
 from .waking import AwaitedDevices, push_ended
@@ -179,7 +186,7 @@ class RequestContext:
             return None
         self.reply(200, headers=headers)
         self._tell_push(before, changes)
-        announce(env.routing, changes, epoch)
+        announce(env.routing, changes, epoch, before)
         return changes
 
     def _tell_push(self, before: Sequence[Binding], changes: BindingChanges) -> None:
@@ -376,7 +383,13 @@ class RequestContext:
             return None
 
 
-def announce(routing: EventRouting, changes: BindingChanges, epoch: float) -> None:
-    """Raise the E_UL_* events of a change that has been stored."""
+def announce(routing: EventRouting, changes: BindingChanges, epoch: float, before: Sequence[Binding] = ()) -> None:
+    """Raise the E_UL_* events of a change that has been stored; `before` are the bindings as they were.
+
+    Phones refresh what they have every few minutes, which is most of what a registrar does and tells nobody anything,
+    unless a call waits for that very phone: it has woken up without having been missed.
+    """
+    if are_mere_refreshes(before, changes) and not routing.is_awaited(E_UL_CONTACT_UPDATE, {"aor": changes.aor}):
+        return
     for name, attributes in events_of(changes, epoch):
-        routing.raise_event(name, attributes)
+        routing.tell(name, attributes)
