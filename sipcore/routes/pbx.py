@@ -73,12 +73,12 @@ async def pick_up(request, groups, extension=""):
     if not groups:
         return request.reply(403, "Not in a pickup group")
     ringing = f"{extension}@{request.request_domain}" if extension else ""
-    call = await request.claim_ringing_call(groups, ringing)
-    if call is None:
+    claim = await request.claim_ringing_call(groups, ringing)
+    if claim is None:
         return request.reply(480, "Nothing to pick up")
     request.reply(480, "Gone")
     await request.acknowledged()
-    await request.hand_over(call)
+    await request.hand_over(claim)
 
 
 @event_route

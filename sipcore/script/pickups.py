@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..contract.calls import CallState
@@ -30,26 +31,35 @@ if TYPE_CHECKING:
     from .request import RequestContext
     from .transaction import TransactionRef
 
-__all__ = ["Pickups"]
+__all__ = ["Claim", "Pickups"]
 
 CLAIM_SECONDS = 5.0  # as long as a picker's phone has for its first sign
 DIALS_PER_SECOND = 1.0  # per picker; a key held down must not sweep the board
 MAX_REMEMBERED_DIALS = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A ringing call that one picker has claimed, until he hands it over or its time is up."""
+
+    call: CallState
+    token: str
+    phone: Binding | None
+    "The phone that dialled; None when it said no address of its own."
+
+
 class Pickups:
-    """The claims that this worker has made, and the takeovers of its own calls."""
+    """Claims on ringing calls of any worker, and the takeovers of this worker's own calls."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._claims: dict[str, tuple[str, Binding | None]] = {}  # token -> call uid, the picker's phone
         self._pickers: dict[str, str] = {}  # token -> picker, of takeovers under way here
         self._dialled: OrderedDict[str, float] = OrderedDict()
         self._waiting: dict[ServerRequest, asyncio.Future[bool]] = {}
 
     # The picker's side.
 
-    async def claim(self, picker: RequestContext, groups: Sequence[str], ringing: str) -> CallState | None:
+    async def claim(self, picker: RequestContext, groups: Sequence[str], ringing: str) -> Claim | None:
         """Claim the oldest call that may be picked; None when there is none, or the picker dials too fast."""
         env = self._environment
         aor = picker.caller.aor if picker.caller else ""
@@ -61,14 +71,13 @@ class Pickups:
                 continue
             token = env.new_token()
             if await env.board.claim(call.uid, token, CLAIM_SECONDS):
-                self._claims[call.uid] = (token, phone)
                 self._raise(E_CALL_PICKUP_CLAIMED, call.uid, aor, token)
-                return call
+                return Claim(call, token, phone)
         return None
 
-    async def hand_over(self, picker: RequestContext, call: CallState) -> Event:
+    async def hand_over(self, picker: RequestContext, claim: Claim) -> Event:
         """Raise the E_CALL_PICKUP of a claimed call, which names the call, the picker and his phone."""
-        token, phone = self._claims.pop(call.uid)
+        call, phone = claim.call, claim.phone
         aor = picker.caller.aor if picker.caller else ""
         allowed = picker.caller.may_pick if picker.caller else ()
         group = next((group for group in call.groups if group in allowed), "")
@@ -79,7 +88,7 @@ class Pickups:
             "picker_device": phone.key if phone else "",
             "picker_callid": picker.call_id,
             "target": call.callee,
-            "token": token,
+            "token": claim.token,
             "binding": to_dict(phone) if phone else {},
         }
         return self._environment.routing.raise_event(E_CALL_PICKUP, attributes, call_uid=call.uid)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..contract.aor import make_aor
-from ..contract.calls import CallState
 from ..contract.directory import PickupGroupRecord, SubscriberRecord
 from ..contract.events import (
     E_PUSH_FAILED,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from ..proxy.request import ServerRequest
     from ..syntax import Request
     from .environment import Environment
+    from .pickups import Claim
     from .settings import ScriptSettings
 
 __all__ = ["RequestContext"]
@@ -350,7 +350,7 @@ class RequestContext:
             epoch=self._environment.epoch(),
         )
 
-    async def claim_ringing_call(self, groups: Sequence[str], ringing: str = "") -> CallState | None:
+    async def claim_ringing_call(self, groups: Sequence[str], ringing: str = "") -> Claim | None:
         """Claim the oldest call that rings in these groups (or rings the AoR `ringing`); None when there is none.
 
         Exactly one picker can hold the claim of a call. Calls by the picker, and calls that ring this very phone
@@ -358,9 +358,9 @@ class RequestContext:
         """
         return await self._environment.pickups.claim(self, groups, ringing)
 
-    async def hand_over(self, call: CallState) -> Event:
+    async def hand_over(self, claim: Claim) -> Event:
         """Raise E_CALL_PICKUP for a claimed call: the worker that owns it rings the phone that this request came from."""
-        return await self._environment.pickups.hand_over(self, call)
+        return await self._environment.pickups.hand_over(self, claim)
 
     async def acknowledged(self, seconds: float = 0.5) -> bool:
         """Wait until the final answer has been acknowledged, at most that long.
