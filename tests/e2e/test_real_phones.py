@@ -23,7 +23,7 @@ def test_a_call_is_answered_and_ends_on_both_sides(
     callee: Baresip = request.getfixturevalue(called)
 
     caller.dial(callee.user)
-    callee.wait_for("CALL_INCOMING")
+    callee.wait_for_call()
     caller.wait_for("CALL_RINGING")
     callee.accept()
     caller.wait_for("CALL_ESTABLISHED")
@@ -40,7 +40,7 @@ def test_a_caller_who_gives_up_stops_the_ringing(calling: str, called: str, requ
     callee: Baresip = request.getfixturevalue(called)
 
     caller.dial(callee.user)
-    callee.wait_for("CALL_INCOMING")
+    callee.wait_for_call()
     caller.wait_for("CALL_RINGING")
     caller.hang_up()
 
@@ -50,7 +50,7 @@ def test_a_caller_who_gives_up_stops_the_ringing(calling: str, called: str, requ
 
 def test_linphone_calls_baresip(linphone: Linphone, udp_baresip: Baresip) -> None:
     linphone.dial(udp_baresip.user)
-    udp_baresip.wait_for("CALL_INCOMING")
+    udp_baresip.wait_for_call()
     linphone.wait_for("OutgoingRinging")
     udp_baresip.accept()
     linphone.wait_for("StreamsRunning")

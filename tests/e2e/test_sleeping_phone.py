@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.support.push_receiver import Push
+from tests.support.services import wait_until
 
 from .clients.message import Message
 from .clients.scripted import IncomingCall, OutgoingCall
@@ -58,7 +59,7 @@ def test_a_real_phone_is_woken_rings_and_talks(exchange: Exchange, udp_baresip, 
     udp_baresip.dial(sleeper.who.username)
     sleep_on(pushed(exchange, sleeper))
     woken = exchange.baresip(sleeper.who)
-    woken.wait_for("CALL_INCOMING")
+    woken.wait_for_call()
     woken.accept()
     udp_baresip.wait_for("CALL_ESTABLISHED")
     woken.wait_for("CALL_ESTABLISHED")
@@ -189,6 +190,24 @@ def test_a_phone_that_registers_once_gets_every_call_that_waits_for_it(exchange:
     for each in incoming:
         talk_and_end(calls[each.call_id], each)
     assert len(app.received("INVITE")) == 2
+
+
+def test_an_invite_that_is_sent_again_meanwhile_brings_no_second_push_and_no_second_call(exchange: Exchange) -> None:
+    sleeper = exchange.sleeper()
+    caller = exchange.scripted(exchange.person())
+
+    call = caller.call(sleeper.who.username)
+    pushed(exchange, sleeper)
+    trying = call.wait_for(100)
+    for _ in range(3):
+        before = caller.copies(trying)
+        caller.send(call.invite)
+        wait_until(lambda before=before: caller.copies(trying) > before, 2, "no 100 to an INVITE that was sent again")
+    app = exchange.app(sleeper)
+    talk_and_end(call, app.wait_for_call())
+
+    assert pushes(exchange, sleeper) == 1
+    assert len(app.received("INVITE")) == 1
 
 
 def test_a_caller_who_gives_up_is_told_at_once_and_nothing_happens_after_that(exchange: Exchange) -> None:

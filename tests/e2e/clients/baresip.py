@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 import socket
 import threading
 import time
@@ -37,6 +38,7 @@ ctrl_tcp_listen 127.0.0.1:{control}
 """
 
 MODULES = ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules")
+RINGS = r"Incoming call from: +(\S+)"
 STARTS = 3  # it takes the port behind its SIP port too, which nobody has reserved
 
 _numbers = itertools.count()
@@ -64,6 +66,7 @@ class Baresip:
         self._events: list[dict[str, Any]] = []
         self._taken: Counter[str] = Counter()
         self._changed = threading.Condition()
+        self._read_to = 0
         registration = f"regint={600 if register else 0}{contact}"
         account = (
             f"<sip:{user}@{server};transport={transport}>;auth_pass={password};{registration};answermode={answer}\n"
@@ -108,22 +111,20 @@ class Baresip:
         """End, cancel or decline the current call."""
         self.command("hangup")
 
-    def register_again(self) -> None:
-        """Refresh its registration, and wait for the answer."""
-        seen = self._process.output().count(" 200 OK (")
-        self.command("uareg", "600 0")
-        deadline = time.monotonic() + 10
-        while self._process.output().count(" 200 OK (") == seen:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{self}: not registered again\n{self.tail()}")
-            time.sleep(0.02)
-
     def command(self, name: str, parameters: str = "") -> None:
         """Send a command of the menu."""
         data = json.dumps({"command": name, "params": parameters, "token": name}).encode()
         self._socket.sendall(b"%d:%s," % (len(data), data))
 
     # What it saw.
+
+    def wait_for_call(self, timeout: float = 10) -> str:
+        """Wait until it rings with a call that has not been returned yet; the URI of who calls.
+
+        From its log: a call that comes with its registration is there before the control port is.
+        """
+        self._read_to = self._process.wait_for_output(RINGS, timeout, who=f"{self}", after=self._read_to)
+        return re.findall(RINGS, self._process.output()[: self._read_to])[-1]
 
     def wait_for(self, kind: str, timeout: float = 10) -> dict[str, Any]:
         """Return the first event of that kind that has not been returned yet; fails with all it did see."""
@@ -153,6 +154,7 @@ class Baresip:
         with self._changed:
             self._events.clear()
             self._taken.clear()
+        self._read_to = len(self._process.output())
 
     def wait_registered(self, timeout: float = 15) -> None:
         """Wait until its log says that the registrar has taken its contact: often before the control port is open."""
