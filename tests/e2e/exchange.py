@@ -20,13 +20,10 @@ from .clients.message import Message
 from .clients.scripted import ScriptedPhone
 from .clients.sipp import Sipp
 
-__all__ = ["GROUP_SIZE", "Exchange", "Sleeper"]
+__all__ = ["Batch", "Exchange", "Sleeper"]
 
-# Importing one costs as much as importing a hundred, so they are made in batches.
-PEOPLE, GROUPS, GROUP_SIZE = 100, 14, 4
+GROUP_SIZE = 4
 
-
-SLEEPERS = 12
 
 WAIT_FOR_DEVICES = """
 import time
@@ -58,14 +55,24 @@ class Sleeper:
         return push.json["token"] == self.token
 
 
+@dataclass(frozen=True)
+class Batch:
+    """How many of each are made at a time: making one costs nearly as much as making them all."""
+
+    people: int = 120
+    groups: int = 14
+    sleepers: int = 16
+
+
 class Exchange:
     """Hands out subscribers whom no other test knows, and ends the phones that were made with `stop_phones`."""
 
-    def __init__(self, product: ProductUnderTest, directory: Path) -> None:
+    def __init__(self, product: ProductUnderTest, directory: Path, batch: Batch = Batch()) -> None:
         self.product = product
         self.address = (product.host, product.sip_port)
         self.server = f"{product.host}:{product.sip_port}"
         self._directory = directory
+        self._batch = batch
         self._people: list[Subscriber] = []
         self._groups: list[list[Subscriber]] = []
         self._sleepers: list[Sleeper] = []
@@ -76,7 +83,7 @@ class Exchange:
     def people(self, count: int) -> list[Subscriber]:
         """Subscribers outside of any group."""
         if len(self._people) < count:
-            self._make()
+            self._make(count)
         return [self._people.pop() for _ in range(count)]
 
     def person(self) -> Subscriber:
@@ -96,7 +103,7 @@ class Exchange:
     def sleeper(self) -> Sleeper:
         """Somebody whose only phone was registered once, told where pushes reach it, and is asleep."""
         if not self._sleepers:
-            self._put_to_sleep(self.people(SLEEPERS))
+            self._put_to_sleep(self.people(self._batch.sleepers))
         return self._sleepers.pop()
 
     def _put_to_sleep(self, people: list[Subscriber]) -> None:
@@ -119,12 +126,12 @@ class Exchange:
         sleeper.register(phone)
         return phone
 
-    def _make(self) -> None:
+    def _make(self, count: int = 0) -> None:
         groups = [
             [Subscriber.new(f"Group {name}") for _ in range(GROUP_SIZE)]
-            for name in itertools.islice(self._names, GROUPS)
+            for name in itertools.islice(self._names, self._batch.groups)
         ]
-        people = [Subscriber.new() for _ in range(PEOPLE)]
+        people = [Subscriber.new() for _ in range(max(count, self._batch.people))]
         self.product.add_subscribers(*people, *itertools.chain.from_iterable(groups))
         self._people += people
         self._groups += groups

@@ -16,7 +16,7 @@ from tests.support.services import wait_until
 
 from .clients.scripted import OutgoingCall, ScriptedPhone
 from .conftest import WAKE_SECONDS, start_product
-from .exchange import Exchange, Sleeper
+from .exchange import Batch, Exchange, Sleeper
 
 WAIT_FOR_RECORD = """
 import time
@@ -33,7 +33,7 @@ BACK_SECONDS = 40.0  # a process is started again, on a machine that does much e
 def mortal(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Exchange]:
     """A product of these tests alone, of which they may kill whatever they like."""
     for product in start_product(tmp_path_factory, request):
-        exchange = Exchange(product, tmp_path_factory.mktemp("phones"))
+        exchange = Exchange(product, tmp_path_factory.mktemp("phones"), Batch(people=10, groups=0, sleepers=1))
         yield exchange
         exchange.stop_phones()
 
