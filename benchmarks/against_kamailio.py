@@ -133,7 +133,7 @@ def measure(
             benches[digest] = []
             for kind in (Kamailio, Sipcore):
                 place = directory / f"{kind.name}-{digest}"
-                servers.append(kind(place, arguments.server_core, USERS, digest=digest))
+                servers.append(kind(place, arguments.server_core, USERS, digest=digest, python=arguments.python))
                 servers[-1].start()
                 benches[digest].append(Bench(servers[-1], place / "load", answering, arguments.load_core))
         for measurement in measurements:  # caches fill, bindings are made, code warms up
@@ -196,6 +196,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="two rounds of 1.5 seconds: under a minute")
     parser.add_argument("--only", help="measurements whose name begins so")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
+    parser.add_argument("--python", default=sys.executable, help="interpreter for sipcore; PYTHONPATH is passed on")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1)
     arguments = parser.parse_args()

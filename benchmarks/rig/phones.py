@@ -1,8 +1,8 @@
 """Phones as far as a benchmark needs them one at a time: to register callees, and to ask for nonces.
 
-SIPp 3.6 knows MD5 only, and gives up on a challenge that offers SHA-256 before it. So the scenarios with digest take
-their credentials from the CSV: signed here, on nonces that the server has issued a moment before. It has the same to do
-as ever: a challenge with a new nonce, then credentials to check.
+SIPp 3.6 gives up on challenges that offer SHA-256 first, and signing takes time of the machine. So the scenarios with
+digest take their credentials from the CSV: signed here, on nonces that the server has issued a moment before. It has the
+same to do as ever: a challenge with a new nonce, then credentials to check.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ class Server:
         *,
         digest: bool,
         settings: Mapping[str, str] = MappingProxyType({}),
+        python: str = sys.executable,
     ) -> None:
         directory.mkdir(parents=True)
         self.directory = directory
@@ -73,6 +74,7 @@ class Server:
         self.users = users
         self.digest = digest
         self.settings = settings
+        self.python = python
         self.address = ("127.0.0.1", free_port())
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -157,9 +159,10 @@ class Sipcore(Server):
             "PBX_DOMAINS": REALM,
             "PBX_LOG_LEVEL": "warning",
             **({} if self.digest else {"PBX_TRUSTED_SOURCES": "127.0.0.0/8"}),
+            **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
             **self.settings,
         }
-        self._run([sys.executable, "-m", "sipcore"], environment)
+        self._run([self.python, "-m", "sipcore"], environment)
         self._wait_until(self._answers)
 
     def _publish_directory(self) -> None:

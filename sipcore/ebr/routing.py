@@ -269,7 +269,8 @@ class EventRouting:
         outcome = "cancelled" if "cancel" in why else "gone"
         if self._end(subscription, CANCELLED, WaitResult(outcome)):
             about = {"sub": subscription.id, "event": "|".join(subscription.filter.events), "why": why}
-            self._announce(self._event(E_SUB_CANCELLED, about, subscription.record.call_uid, ""))
+            if self.is_awaited(E_SUB_CANCELLED, about):  # nearly never, and every call ends with some of these
+                self._announce(self._event(E_SUB_CANCELLED, about, subscription.record.call_uid, ""))
 
     def _expire(self, subscription: Subscription) -> None:
         self._end(subscription, EXPIRED, WaitResult("timeout"))

@@ -180,6 +180,22 @@ async def test_subscriptions_die_with_what_they_are_bound_to():
     assert world.events.release("T", "tx-final") == 0
 
 
+async def test_a_worker_alone_says_that_a_subscription_was_cancelled_only_to_those_who_wait_for_it():
+    world, heard = World(), Heard()
+    world.bus.has_peers = False
+    unheard = world.events.notify_on_event(CONTACTS, {"aor": "bob@t1"}, Heard(), 20, bound_to="T")
+    assert world.events.release("T", "tx-final") == 1
+    world.events.notify_on_event(E_SUB_CANCELLED, None, heard, 20, bound_to="admin", match_all=True)
+    second = world.events.notify_on_event(CONTACTS, {"aor": "bob@t1"}, Heard(), 20, bound_to="T")
+
+    world.events.release("T", "tx-final")
+    await world.settle()
+
+    assert not unheard.is_live
+    assert [event.sub for event in world.published(E_SUB_CANCELLED)] == [second.id]
+    assert heard.ids == [event.id for event in world.published(E_SUB_CANCELLED)]
+
+
 async def test_what_was_matched_does_not_run_once_its_transaction_has_ended():
     world, heard = World(), Heard()
     world.events.notify_on_event(CONTACTS, {"aor": "bob@t1"}, heard, 20, bound_to="T")

@@ -25,7 +25,7 @@ class Timer:
 
 
 class RecordingBus:
-    has_peers = False
+    has_peers = True  # so that everything is published, whether or not anybody here waits for it
 
     def __init__(self):
         self.records, self.published = {}, []
