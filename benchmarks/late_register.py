@@ -52,11 +52,14 @@ class Waiting:
         data = phone.request("REGISTER", user, f"sip:{REALM}", contact, "Expires: 600")
         begin = time.perf_counter()
         phone.socket.send(data)
-        while not (invite := phone.socket.recv(65535)).startswith(b"INVITE"):
-            pass
+        wanted = f"INVITE sip:{user}@".encode()
+        while not (invite := phone.socket.recv(65535)).startswith(wanted):
+            pass  # the 200, or an INVITE to another user that was sent again before its 180 had come
         took = time.perf_counter() - begin
         phone.socket.send(make_response(parse_message(invite), 180, to_tag="late").raw)
-        assert self._caller.socket.recv(65535).startswith(b"SIP/2.0 180")
+        while f"To: <sip:{user}@".encode() not in (heard := self._caller.socket.recv(65535)):
+            pass
+        assert heard.startswith(b"SIP/2.0 180"), heard
         return took * 1000
 
 
