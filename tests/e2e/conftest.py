@@ -16,7 +16,7 @@ WAKE_SECONDS = 8  # long enough for a phone that starts two seconds after its pu
 RING_SECONDS = 10
 
 
-def start_product(factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ProductUnderTest]:
+def running_product(factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ProductUnderTest]:
     """A product while it is iterated over, with short windows."""
     cache = request.config.cache.mkdir("static") if request.config.cache is not None else None
     running = ProductUnderTest(
@@ -33,7 +33,7 @@ def start_product(factory: pytest.TempPathFactory, request: pytest.FixtureReques
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ProductUnderTest]:
     """The whole product, as everywhere, but a call that nobody answers ends soon."""
-    yield from start_product(tmp_path_factory, request)
+    yield from running_product(tmp_path_factory, request)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from tests.support.product import ProductUnderTest
 from tests.support.services import wait_until
 
 from .clients.scripted import OutgoingCall, ScriptedPhone
-from .conftest import WAKE_SECONDS, start_product
+from .conftest import WAKE_SECONDS, running_product
 from .exchange import Batch, Exchange, Sleeper
 
 WAIT_FOR_RECORD = """
@@ -32,7 +32,7 @@ BACK_SECONDS = 40.0  # a process is started again, on a machine that does much e
 @pytest.fixture(scope="module")
 def mortal(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Exchange]:
     """A product of these tests alone, of which they may kill whatever they like."""
-    for product in start_product(tmp_path_factory, request):
+    for product in running_product(tmp_path_factory, request):
         exchange = Exchange(product, tmp_path_factory.mktemp("phones"), Batch(people=10, groups=0, sleepers=1))
         yield exchange
         exchange.stop_phones()
