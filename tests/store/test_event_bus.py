@@ -7,6 +7,7 @@ import pytest
 from sipcore.contract.events import (
     E_CALL_PICKUP,
     E_CALL_RINGING,
+    E_SUB_CANCELLED,
     E_UL_CONTACT_INSERT,
     E_UL_CONTACT_UPDATE,
     E_WAIT_CLOSED,
@@ -204,6 +205,32 @@ async def test_the_feed_gets_the_same_events(redis_world):
     assert json.loads(message["data"])["attributes"] == event.attributes
     assert world.logged() == [event]
     feed.close()
+
+
+async def test_events_of_a_moment_reach_the_log_in_order_and_together(redis_world):
+    world = redis_world
+    worker = await world.worker()
+    before = world.reader.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
+    events = [world.event(E_WAIT_CLOSED, {"why": str(number)}) for number in range(20)]
+
+    for event in events:
+        worker.bus.publish(event)
+    await until(lambda: world.logged())
+
+    assert world.logged() == events
+    assert world.reader.info("commandstats")["cmdstat_evalsha"]["calls"] - before < 5  # a heartbeat may be among them
+
+
+async def test_what_is_for_handlers_only_is_not_shown(redis_world):
+    world = redis_world
+    worker = await world.worker()
+    shown = world.event(E_WAIT_CLOSED, {"why": "x"})
+
+    worker.bus.publish(world.event(E_SUB_CANCELLED, {"sub": "s1", "event": "E_X", "why": "tx-final"}))
+    worker.bus.publish(shown)
+    await until(lambda: world.logged())
+
+    assert world.logged() == [shown]
 
 
 async def test_a_subscription_lies_in_redis_while_it_lives_and_no_longer(redis_world):

@@ -16,7 +16,20 @@ SINCE_7_0_OR_BEFORE = {
     *("auth", "client", "command", "config", "del", "echo", "eval", "evalsha", "exists", "expire", "expireat"),
     *("expiretime", "flushall", "get", "hdel", "hello", "hget", "hgetall", "hset", "hvals", "incr", "incrby", "info"),
     *("keys", "llen", "lrange", "pexpire", "ping", "pttl", "publish", "pubsub", "rpush", "sadd", "script", "select"),
-    *("set", "smembers", "srem", "subscribe", "ttl", "unlink", "unsubscribe", "xadd", "xlen", "xrange", "xtrim", "zadd"),
+    *(
+        "set",
+        "smembers",
+        "srem",
+        "subscribe",
+        "ttl",
+        "unlink",
+        "unsubscribe",
+        "xadd",
+        "xlen",
+        "xrange",
+        "xtrim",
+        "zadd",
+    ),
     *("zrange", "zrangebyscore", "zrem", "zscore"),
 }
 
