@@ -7,6 +7,7 @@ from django.contrib.auth import views
 from django.utils.translation import gettext as _
 
 from . import actions
+from .forms import ChangePasswordForm
 
 
 class SignIn(views.LoginView):
@@ -18,6 +19,7 @@ class SignOut(views.LogoutView):
 
 
 class ChangePassword(views.PasswordChangeView):
+    form_class = ChangePasswordForm
     success_url = "/"
 
     def form_valid(self, form):

@@ -62,6 +62,7 @@ def test_a_one_time_password_leads_to_the_password_form(admin):
     assert client.get("/subscribers/").url == reverse("password_change")
     form = client.get(reverse("password_change"))
     assert "one-time password" in form.content.decode()
+    assert form.content.decode().count('class="form-control"') >= 3, "its fields look like those of the other pages"
     answer = {
         "old_password": "a long enough password",
         "new_password1": "another-long-1",
