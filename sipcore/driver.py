@@ -241,9 +241,11 @@ class Driver:
         self._environment.routing.raise_event(E_SCRIPT_ERROR, attributes, call_uid=handle.call_uid)
 
     async def drain(self, seconds: float) -> None:
-        """Refuse new requests with 503 and give those under way that long to end."""
+        """Refuse new requests with 503, give those under way that long to end, and record the calls that go on without us."""
         self._draining = True
         deadline = self._loop.time() + seconds
         while self.core.open_requests and self._loop.time() < deadline:  # noqa: ASYNC110 - the core has no event for this
             await asyncio.sleep(0.05)
         await self.runner.drain(0.0)
+        self._environment.tracker.shut_down(self._environment.epoch())
+        self.pump()

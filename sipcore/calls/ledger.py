@@ -123,11 +123,6 @@ class Ledger:
         while self.oldest_ends_at <= epoch:
             self.end(next(iter(self._talking.values())), "lost", epoch)
 
-    def write(self, record: CallRecord) -> None:
-        """Record a call of another worker."""
-        self._records.append(record)
-        self._events.append((*ended_event(record), record.uid))
-
     def drain(self) -> Changes | None:
         """Return what has happened since the last time, None when nothing has."""
         if not (self._changed or self._events):

@@ -14,10 +14,8 @@ claims.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
-from sipcore.contract.calls import CallState
 from sipcore.contract.events import (
     E_BRANCH_ADDED,
     E_BRANCH_CANCELLED,
@@ -131,11 +129,6 @@ class CallTracker:
             call.state = "waking"
         self._ledger.touch(call)
         return True
-
-    def worker_lost(self, states: Iterable[CallState], epoch: float) -> None:
-        """Record the calls of a worker that died, as the board shows them; they are in `gone` of the next `drain`."""
-        for state in states:
-            self._ledger.write(replace(state, state="ended", reason="lost", ended_at=epoch))
 
     def shut_down(self, epoch: float) -> None:
         """End all calls, since nobody will be here to see their BYE."""

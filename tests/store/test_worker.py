@@ -223,3 +223,29 @@ def branches(server: RedisServer) -> list[tuple[str, str]]:
     return [
         (e["attributes"]["source"], e["attributes"]["aor"]) for e in logged(server) if e["name"] == "E_BRANCH_ADDED"
     ]
+
+
+def test_a_worker_that_is_told_to_stop_records_the_calls_that_go_on_without_it(server, start_worker):
+    publish(server, BOB)
+    publish(server, CAROL)
+    port = start_worker()
+    [process] = start_worker.processes
+    with phone(port, CAROL) as carols, phone(port) as bobs:
+        assert bobs.register().status == 200
+        call = carols.call(BOB.username)
+        incoming = bobs.wait_for_call()
+        incoming.respond(200)
+        assert call.wait_for(200).status == 200
+        incoming.wait_for_ack()
+
+        process.terminate()
+        assert process.wait(10) == 0
+
+    with server.client() as client:
+        [record] = [json.loads(text) for text in _text(client.lrange(keys.CALL_RECORDS, 0, -1))]
+        assert not client.hlen(keys.CALLS), "it is still on the board"
+    assert (record["reason"], record["code"], record["answered_by"]) == ("lost", 200, BOB.aor)
+    assert 0 <= record["ended_at"] - record["answered_at"] < 10, (
+        "it ends when the worker does, not when the next one starts"
+    )
+    assert [event["name"] for event in logged(server)][-2:] == ["E_CALL_ENDED", "E_NODE_DOWN"]

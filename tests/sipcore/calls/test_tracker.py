@@ -332,23 +332,6 @@ def test_the_longest_talk_makes_room():
     assert tracker.count == 2
 
 
-def test_the_calls_of_a_worker_that_died_are_recorded_as_lost():
-    dead = Story(CallTracker("worker-b")).known().add().answer()
-    (state,) = dead.tracker.drain().states
-    tracker = CallTracker("worker-a")
-
-    tracker.worker_lost([state], EPOCH + 60)
-
-    changes = tracker.drain()
-    assert changes.gone == ["c1"]
-    assert [(r.worker, r.state, r.reason, r.ended_at) for r in changes.records] == [
-        ("worker-b", "ended", "lost", EPOCH + 60)
-    ]
-    assert changes.events == [
-        ("E_CALL_ENDED", {**PARTIES, "final": 200, "reason": "lost", "talk_ms": 57000}, "c1"),
-    ]
-
-
 def test_a_worker_that_goes_leaves_no_call_behind():
     tracker = CallTracker("worker-a")
     Story(tracker).known().add().answer()
