@@ -234,8 +234,11 @@ class Driver:
             log.error("[%s] %s: %s", name, type(error).__name__, error, exc_info=error)
 
     def _script_error(self, error: Exception, handle: ServerRequest) -> None:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = frames[-1].lineno or 0 if frames else 0
+        """Say on the feed where in the script the fault is: deeper frames are those of the words it used."""
+        routes = self.routes.requests.values()
+        files = {route.__code__.co_filename for route in routes}  # type: ignore[attr-defined]
+        lines = [frame.lineno or 0 for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+        line = lines[-1] if lines else 0
         log.error("[%s] routing script: %s: %s", handle.request.call_id, type(error).__name__, error, exc_info=error)
         attributes = {"script": self.routes.name, "line": line, "error": f"{type(error).__name__}: {error}"[:200]}
         self._environment.routing.raise_event(E_SCRIPT_ERROR, attributes, call_uid=handle.call_uid)
