@@ -1,4 +1,4 @@
-"""The environment, read: words, flags, numbers, lists, secrets, and the addresses of the two servers.
+"""The environment, read: words, flags, numbers, lists, secrets, and the database's address.
 
 Values come from the process environment; what is missing there from `run.env` in the data directory, where the
 supervisor notes the servers that it started, so that `manage.py import_subscribers` in another terminal finds them.
@@ -16,12 +16,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 __all__ = [
     "DATA_DIR",
     "MISTAKES",
-    "broker",
     "database",
     "flag",
     "kept_secret",
@@ -145,20 +144,6 @@ def database(url: str) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
     }
-
-
-def broker(redis_url: str) -> str:
-    """Celery's broker: the same server one database further on, so that its keys and ours never meet.
-
-    kombu spells a unix socket `redis+socket:///path?virtual_host=1` where redis-py has `unix:///path?db=1`.
-    """
-    parts = urlsplit(redis_url)
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if parts.scheme == "unix":
-        credentials = f":{parts.password}@" if parts.password else ""
-        return f"redis+socket://{credentials}{parts.path}?virtual_host={int(query.get('db', 0)) + 1}"
-    db = parts.path.lstrip("/") or query.get("db", "0")
-    return urlunsplit(parts._replace(path=f"/{int(db) + 1 if db.isdigit() else 1}", query=""))
 
 
 def own_hosts() -> list[str]:

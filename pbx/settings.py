@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from sipcore.contract.broker import broker_beside
+
 from . import env
 from .logs import LOGGING  # noqa: F401 - a setting of its own file
 
@@ -154,7 +156,7 @@ STORAGES = {
 
 # Celery: threads, late acknowledgement, and a sweep that brings a killed worker's job back within 60 s
 
-CELERY_BROKER_URL = env.secret("PBX_BROKER_URL") or env.broker(REDIS_URL)
+CELERY_BROKER_URL = env.secret("PBX_BROKER_URL") or broker_beside(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": "pbx:celery:",

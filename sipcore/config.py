@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from . import config_values as values
+from .contract.broker import broker_beside
 
 if TYPE_CHECKING:
     from .script.settings import ScriptSettings
 
-__all__ = ["WorkerConfig", "broker_beside", "default_route_address"]
+__all__ = ["WorkerConfig", "default_route_address"]
 
 MOST_WORKERS = 64
 SHIPPED_ROUTES = Path(__file__).parent / "routes" / "pbx.py"
@@ -165,23 +165,3 @@ def default_route_address(family: int) -> str:
                 probe.connect((far, 9))
                 return str(probe.getsockname()[0])
     return LOCALHOST
-
-
-def broker_beside(redis_url: str) -> str:
-    """Celery's broker: the same server, the next database, so that its keys and ours never meet.
-
-    kombu spells a unix socket `redis+socket:///path?virtual_host=1` where redis-py has `unix:///path?db=1`. Other options
-    are kept: kombu insists on `ssl_cert_reqs` with rediss.
-    """
-    parts = urlsplit(redis_url)
-    query = dict(parse_qsl(parts.query))
-    if parts.scheme == "unix":
-        login = f":{parts.password}@" if parts.password else ""
-        return f"redis+socket://{login}{parts.path}?virtual_host={_next(query.get('db', '0'))}"
-    in_query = query.pop("db", "0")
-    database = parts.path.lstrip("/") or in_query
-    return urlunsplit(parts._replace(path=f"/{_next(database)}", query=urlencode(query)))
-
-
-def _next(database: str) -> int:
-    return int(database) + 1 if database.isascii() and database.isdigit() else 1

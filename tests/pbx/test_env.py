@@ -137,21 +137,6 @@ def test_another_database_is_a_mistake_that_is_named():
     assert env.MISTAKES == ["DATABASE_URL starts with 'sqlite'; allowed is postgresql://…."]
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("redis://cache:6379/0", "redis://cache:6379/1"),
-        ("redis://:secret@cache:6379", "redis://:secret@cache:6379/1"),
-        ("rediss://cache/4", "rediss://cache/5"),
-        ("redis://cache?db=2", "redis://cache/3"),
-        ("unix:///run/redis.sock?db=0", "redis+socket:///run/redis.sock?virtual_host=1"),
-        ("unix://:secret@/run/redis.sock", "redis+socket://:secret@/run/redis.sock?virtual_host=1"),
-    ],
-)
-def test_celery_uses_the_next_database_of_the_same_server(url, expected):
-    assert env.broker(url) == expected
-
-
 def test_this_host_is_reached_as_localhost_and_by_address():
     hosts = env.own_hosts()
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from sipcore.config import SHIPPED_ROUTES, WorkerConfig, broker_beside, default_route_address
+from sipcore.config import SHIPPED_ROUTES, WorkerConfig, default_route_address
 from sipcore.errors import ConfigurationError
 
 
@@ -160,21 +160,6 @@ def test_a_secret_may_be_in_a_file(tmp_path):
     assert read(REDIS_URL_FILE=str(kept)).redis_url == "unix:///run/redis.sock?db=2"
     with pytest.raises(ConfigurationError, match="REDIS_URL_FILE is '/nowhere', which cannot be read"):
         read(REDIS_URL_FILE="/nowhere")
-
-
-@pytest.mark.parametrize(
-    ("redis_url", "broker_url"),
-    [
-        ("redis://host:6379/0", "redis://host:6379/1"),
-        ("rediss://user:pw@host:6379/4?ssl_cert_reqs=none", "rediss://user:pw@host:6379/5?ssl_cert_reqs=none"),
-        ("redis://host", "redis://host/1"),
-        ("redis://host?db=3", "redis://host/4"),
-        ("unix:///run/r.sock", "redis+socket:///run/r.sock?virtual_host=1"),
-        ("unix://:pw@/run/r.sock?db=2", "redis+socket://:pw@/run/r.sock?virtual_host=3"),
-    ],
-)
-def test_the_broker_is_the_next_database_of_the_same_server(redis_url, broker_url):
-    assert broker_beside(redis_url) == broker_url
 
 
 def test_codes_may_be_off():

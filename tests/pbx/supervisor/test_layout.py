@@ -10,6 +10,7 @@ import pytest
 from pbx import env
 from pbx.supervisor.errors import CannotStart
 from pbx.supervisor.layout import SUN_PATH, Layout
+from sipcore.contract.broker import broker_beside
 
 
 @pytest.fixture
@@ -66,4 +67,4 @@ def test_addresses_are_understood_by_those_who_read_them():
 
     database = env.database(layout.database_url)
     assert (database["HOST"], database["USER"], database["NAME"]) == ("/srv/my pbx/run/pg", "pbx", "pbx")
-    assert env.broker(layout.redis_url) == layout.broker_url
+    assert broker_beside(layout.redis_url) == layout.broker_url
