@@ -16,7 +16,6 @@ BANNED = {"utils", "util", "helpers", "common", "misc", "services", "manager", "
 ALLOWED = {
     "sipcore/proxy/core.py": "ProxyCore: RFC 3261 §16 calls it the proxy core",
     "tests/sipcore/proxy/test_core.py": "mirrors it",
-    "tests/support/services.py": "the servers that the tests run on, by their name",
     "benchmarks/core.py": "measures ProxyCore",
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.services import wait_until
+from tests.support.machine import wait_until
 
 BIN = Path(__file__).resolve().parent.parent.parent / "bin"
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.machine import wait_until
 from tests.support.product import ProductUnderTest, Subscriber
 from tests.support.push_receiver import Push
-from tests.support.services import wait_until
 
 from .clients.baresip import Baresip
 from .clients.linphone import Linphone

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.machine import require_binary
 from tests.support.product import ProductUnderTest
-from tests.support.services import require_binary
 
 from .clients.scripted import ScriptedPhone
 

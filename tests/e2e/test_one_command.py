@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import free_port, wait_until
 from tests.support.product import ROOT
-from tests.support.services import free_port, wait_until
 
 CHILDREN = {"web", "sip", "celery", "beat", "valkey", "postgres"}
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from tests.support.machine import wait_until
 from tests.support.push_receiver import Push
-from tests.support.services import wait_until
 
 from .clients.message import Message
 from .clients.scripted import IncomingCall, OutgoingCall

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import wait_until
 from tests.support.product import ProductUnderTest
-from tests.support.services import wait_until
 
 from .clients.scripted import OutgoingCall, ScriptedPhone
 from .conftest import WAKE_SECONDS, running_product

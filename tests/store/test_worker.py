@@ -20,7 +20,7 @@ from sipcore.contract.credentials import ha1
 from sipcore.contract.directory import SubscriberRecord
 from sipcore.contract.records import to_json
 from tests.e2e.clients.scripted import ScriptedPhone
-from tests.support.services import free_port, wait_until
+from tests.support.machine import free_port, wait_until
 
 from .server import RedisServer
 

@@ -24,8 +24,8 @@ from pathlib import Path
 
 from pbx.supervisor import launcher
 
+from .machine import free_port, wait_until
 from .push_receiver import PushReceiver
-from .services import free_port, wait_until
 
 __all__ = ["ProductUnderTest", "Subscriber"]
 

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.support.services import free_port, require_binary
+from tests.support.machine import free_port, require_binary
 
 from .program import Program
 

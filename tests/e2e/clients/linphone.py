@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from tests.support.services import free_port, require_binary
+from tests.support.machine import free_port, require_binary
 
 from .program import Program
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.services import free_port, require_binary
+from tests.support.machine import free_port, require_binary
 
 from .program import Program
 

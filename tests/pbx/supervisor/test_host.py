@@ -11,7 +11,7 @@ import pytest
 from pbx.supervisor import host
 from pbx.supervisor.configuration import Listener
 from pbx.supervisor.errors import CannotStart
-from tests.support.services import free_port
+from tests.support.machine import free_port
 
 
 @pytest.mark.parametrize(("kind", "over"), [(socket.SOCK_STREAM, "TCP"), (socket.SOCK_DGRAM, "UDP")])

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pbx.supervisor import launcher
-from tests.support.services import wait_until
+from tests.support.machine import wait_until
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="a death signal is Linux' own")
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

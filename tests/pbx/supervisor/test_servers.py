@@ -20,7 +20,7 @@ from pbx.supervisor.layout import Layout
 from pbx.supervisor.postgres import EmbeddedPostgres
 from pbx.supervisor.programs import PostgresPrograms
 from pbx.supervisor.valkey import EmbeddedValkey
-from tests.support.services import wait_until
+from tests.support.machine import wait_until
 
 from .conftest import turn_until
 

@@ -10,7 +10,7 @@ import pytest
 
 from pbx.supervisor.errors import CannotStart
 from pbx.supervisor.supervisor import EX_CONFIG
-from tests.support.services import wait_until
+from tests.support.machine import wait_until
 
 from .conftest import obedient, python, turn_until
 
