@@ -21,9 +21,12 @@ class PushParameters:
     "SHA-256 of pn-prid, first 16 hex digits: enough to match, useless to send with. The token stays in Postgres."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Binding:
-    """One contact of an address-of-record."""
+    """One contact of an address-of-record. Never changed once made, and shared by everybody who asks.
+
+    Python is not told so, for `frozen` makes one four times as expensive, and each REGISTER makes one.
+    """
 
     aor: str
     key: str
@@ -62,9 +65,9 @@ class Binding:
         return Flow(self.transport, self.host, self.port, self.connection)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class BindingChanges:
-    """What one REGISTER (or an expiry, or an administrator) does to an AoR's bindings."""
+    """What one REGISTER (or an expiry, or an administrator) does to an AoR's bindings. Never changed, as a Binding."""
 
     aor: str
     bindings: tuple[Binding, ...]

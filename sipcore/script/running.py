@@ -46,9 +46,9 @@ class Runner:
         except Exception as error:
             self._failed(name, error)
             return
-        task = asyncio.get_running_loop().create_task(_finish(coroutine, awaited), context=context)
+        task = asyncio.get_running_loop().create_task(_Rest(coroutine, awaited), name=name, context=context)
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._ended(done, name))
+        task.add_done_callback(self._ended)
 
     async def drain(self, seconds: float) -> int:
         """Wait for the running routes, cancel what is left, and return how many that were."""
@@ -59,36 +59,32 @@ class Runner:
             task.cancel()
         return len(left)
 
-    def _ended(self, task: asyncio.Task[None], name: str) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._failed(name, error)
+            self._failed(task.get_name(), error)
 
 
-async def _finish(coroutine: Coroutine[Any, Any, Any], awaited: Any) -> None:
-    await _Rest(coroutine, awaited)
+class _Rest(Coroutine[Any, Any, None]):
+    """The rest of a coroutine that has been started by hand and has yielded once, as a coroutine for a task.
 
+    From its second step on the task speaks to the coroutine itself.
+    """
 
-class _Rest:
-    """Awaits the rest of a coroutine that has been started by hand and has yielded once."""
+    __slots__ = ("_awaited", "_coroutine", "send", "throw")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], awaited: Any) -> None:
         self._coroutine = coroutine
         self._awaited = awaited
+        self.send = self._first
+        self.throw = coroutine.throw
+
+    def _first(self, value: None) -> Any:
+        self.send = self._coroutine.send
+        return self._awaited
+
+    def close(self) -> None:
+        self._coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, None]:
-        awaited = self._awaited
-        while True:
-            try:
-                value = yield awaited
-            except GeneratorExit:
-                self._coroutine.close()
-                raise
-            except BaseException as error:
-                step, argument = self._coroutine.throw, error
-            else:
-                step, argument = self._coroutine.send, value
-            try:
-                awaited = step(argument)
-            except StopIteration:
-                return
+        return self._coroutine.__await__()

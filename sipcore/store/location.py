@@ -15,11 +15,9 @@ import asyncio
 import logging
 import secrets
 import sys
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import count
-from math import ceil
 
 from ..contract.keys import BINDINGS_CHANGED, bindings
 from ..contract.location import Binding, BindingChanges
@@ -72,13 +70,16 @@ class _Copy:
 
 
 class _Turn:
-    """One at a time for an AoR, and whether somebody else changed it meanwhile."""
+    """One at a time for an AoR, and whether somebody else changed it meanwhile.
 
-    __slots__ = ("changed", "lock", "users")
+    A lock of asyncio's would do the same, but each REGISTER takes one, and nearly always nobody else is there.
+    """
+
+    __slots__ = ("changed", "queue")
 
     def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.users = 0
+        self.queue: deque[asyncio.Future[None]] | None = None
+        "Who comes after the one whose turn it is."
         self.changed = False
 
 
@@ -109,7 +110,7 @@ class RedisLocation:
         # `rev` never repeats, not even after the hash was deleted or the worker restarted: a copy that is older than
         # another worker's delete and re-registration must not pass for current.
         self._life = secrets.token_hex(4)
-        self._writes = count(1)
+        self._writes = 0
         pipe.on_connect.append(self.distrust)
         pipe.on_lost.append(self.distrust)
         inbox.on_lost.append(self.distrust)
@@ -139,13 +140,15 @@ class RedisLocation:
             trusted = copy.generation == self._generation and not (fresh and self._has_peers())
             if trusted or not self._pipe.connected:
                 return unexpired(copy.bindings, self._epoch())
-        turn = self._turn(aor)
+        if (turn := self._turns.get(aor)) is None:
+            turn = self._turns[aor] = _Turn()
+        else:
+            await self._wait(aor, turn)
         try:
-            async with turn.lock:
-                copy = self._copies.get(aor)
-                # Whoever had the turn before may have read it, but then before this question if it must be fresh.
-                if fresh or copy is None or copy.generation != self._generation:
-                    copy = await self._load(aor, turn)
+            copy = self._copies.get(aor)
+            # Whoever had the turn before may have read it, but then before this question if it must be fresh.
+            if fresh or copy is None or copy.generation != self._generation:
+                copy = await self._load(aor, turn)
         except StoreUnavailable:
             if copy is None:
                 raise
@@ -154,10 +157,25 @@ class RedisLocation:
         return unexpired(copy.bindings, self._epoch())
 
     async def update(self, aor: str, change: Callable[[tuple[Binding, ...]], BindingChanges]) -> BindingChanges:
-        turn = self._turn(aor)
+        if (turn := self._turns.get(aor)) is None:
+            turn = self._turns[aor] = _Turn()
+        else:
+            await self._wait(aor, turn)
         try:
-            async with turn.lock:
-                return await self._update(aor, turn, change)
+            copy = self._copies.get(aor)
+            if copy is None or copy.generation != self._generation:
+                try:
+                    copy = await self._load(aor, turn)
+                except StoreUnavailable:
+                    if copy is not None and (changes := change(copy.bindings)).is_empty:
+                        return changes  # only asked, and memory can tell
+                    raise
+            for _ in range(ATTEMPTS):
+                changes = change(copy.bindings)
+                if changes.is_empty or await self._write(aor, turn, copy, changes):
+                    return changes
+                copy = await self._load(aor, turn)
+            raise StoreUnavailable(f"{ATTEMPTS} conflicts in a row")
         finally:
             self._leave(aor, turn)
 
@@ -172,37 +190,19 @@ class RedisLocation:
         """How many AoRs have a binding that this worker holds."""
         return len(self._held)
 
-    async def _update(
-        self, aor: str, turn: _Turn, change: Callable[[tuple[Binding, ...]], BindingChanges]
-    ) -> BindingChanges:
-        copy = self._copies.get(aor)
-        if copy is None or copy.generation != self._generation:
-            try:
-                copy = await self._load(aor, turn)
-            except StoreUnavailable:
-                if copy is not None and (changes := change(copy.bindings)).is_empty:
-                    return changes  # only asked, and memory can tell
-                raise
-        for _ in range(ATTEMPTS):
-            changes = change(copy.bindings)
-            if changes.is_empty:
-                return changes
-            if await self._write(aor, turn, copy, changes):
-                return changes
-            copy = await self._load(aor, turn)
-        raise StoreUnavailable(f"{ATTEMPTS} conflicts in a row")
-
     async def _write(self, aor: str, turn: _Turn, copy: _Copy, changes: BindingChanges) -> bool:
         """Store the change and remember it; False when another worker was first."""
         before = {binding.key: binding for binding in copy.bindings}
         written: list[str | bytes] = []
+        rev, latest = "", 0.0
         for binding in changes.bindings:
             if before.pop(binding.key, None) is not binding:
                 written += (binding.key, encode_binding(binding))
-        rev, life = "", 0
+            if binding.expires_at > latest:
+                latest = binding.expires_at
         if changes.bindings:
-            rev = f"{self._life}{next(self._writes):x}"
-            life = ceil(max(binding.expires_at for binding in changes.bindings) + EXPIRY_GRACE)
+            self._writes += 1
+            rev = f"{self._life}{self._writes:x}"
         turn.changed = False
         generation = self._generation
         try:
@@ -211,7 +211,7 @@ class RedisLocation:
                 (bindings(aor),),
                 copy.rev,
                 rev,
-                life,
+                int(latest + EXPIRY_GRACE) + 1,
                 BINDINGS_CHANGED,
                 f"{self._worker} {aor}",
                 len(before),
@@ -261,17 +261,26 @@ class RedisLocation:
         if (turn := self._turns.get(aor)) is not None:
             turn.changed = True
 
-    def _turn(self, aor: str) -> _Turn:
-        turn = self._turns.get(aor)
-        if turn is None:
-            turn = self._turns[aor] = _Turn()
-        turn.users += 1
-        return turn
+    async def _wait(self, aor: str, turn: _Turn) -> None:
+        """Wait until it is the caller's turn at an AoR; `_leave` follows. First come, first served."""
+        if turn.queue is None:
+            turn.queue = deque()
+        mine = asyncio.get_running_loop().create_future()
+        turn.queue.append(mine)
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if not mine.cancelled():  # it was given the turn while it was being cancelled
+                self._leave(aor, turn)
+            raise
 
     def _leave(self, aor: str, turn: _Turn) -> None:
-        turn.users -= 1
-        if not turn.users:
-            del self._turns[aor]
+        while turn.queue:
+            following = turn.queue.popleft()
+            if not following.done():
+                following.set_result(None)
+                return
+        del self._turns[aor]
 
 
 def _interned(binding: Binding) -> Binding:

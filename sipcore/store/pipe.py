@@ -111,7 +111,7 @@ class Pipe:
         self._out.append(packed)
         self._waiting.append(then)
         self._commands += 1
-        if not self._flush_is_urgent:
+        if not (self._flush_is_urgent or (patient and self._flush is not None)):
             self._schedule(urgent=not patient)
 
     def post(self, *command: Argument) -> bool:
@@ -134,7 +134,9 @@ class Pipe:
     ) -> asyncio.Future[Any]:
         """Queue a script and return its reply to be awaited, like `execute`."""
         future = asyncio.get_running_loop().create_future()
-        self.send_script(partial(_settle, future), script, keys, *arguments, patient=patient and self._busy())
+        again = (script.source, len(keys), *keys, *arguments)
+        reply = partial(self._settle_script, future, again)
+        self.send(reply, "EVALSHA", script.sha, *again[1:], patient=patient and self._busy())
         return future
 
     def send_script(
@@ -143,6 +145,12 @@ class Pipe:
         """Queue a script, like `send`. A server that has forgotten it is given the source."""
         again = (script.source, len(keys), *keys, *arguments)
         self.send(partial(self._script_reply, then, again), "EVALSHA", script.sha, *again[1:], patient=patient)
+
+    def _settle_script(self, future: asyncio.Future[Any], again: tuple[Argument, ...], reply: Any) -> None:
+        if type(reply) is int and not future.done():  # nearly always
+            future.set_result(reply)
+        else:
+            self._script_reply(partial(_settle, future), again, reply)
 
     def _script_reply(self, then: Reply | None, again: tuple[Argument, ...], reply: Any) -> None:
         if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT"):
