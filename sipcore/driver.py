@@ -219,7 +219,7 @@ class Driver:
     def _release(self, handle: ServerRequest, why: str) -> None:
         """What was subscribed for a request ends with it."""
         if handle.user is not None:
-            self._environment.routing.release(handle.user.ref, why)
+            handle.user.release(why)
 
     def _takeover_ended(self, event: TakeoverEnded) -> None:
         self._takeovers.append(event)

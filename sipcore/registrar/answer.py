@@ -37,7 +37,7 @@ def ok_headers(
     """
     call_id = request.call_id
     contacts = _with_push(request)
-    as_sent = {contact.contact: contact.sent for contact in contacts}
+    as_sent = {contact.contact: contact.sent for contact in contacts} if contacts else None
     headers: list[tuple[str, str]] = []
     outbound = False
     for binding in bindings:
@@ -45,7 +45,7 @@ def ok_headers(
         if left <= 0:
             continue
         own = binding.call_id == call_id
-        contact = as_sent.get(binding.contact, binding.contact) if own and as_sent else binding.contact
+        contact = as_sent.get(binding.contact, binding.contact) if as_sent and own else binding.contact
         value = f"<{contact}>;expires={left}"
         if binding.q != 1.0:
             value += f";q={binding.q:.3g}"
@@ -56,7 +56,7 @@ def ok_headers(
                 outbound = outbound or (own and _is_outbound(request, binding))
         headers.append(("Contact", value))
     headers.append(("Date", _date(int(epoch))))
-    if request.has("path"):
+    if "path" in request.keys:
         headers.extend(("Path", value) for value in request.values("path"))
     headers.append(_SUPPORTED)
     if outbound:
@@ -71,7 +71,10 @@ def ok_headers(
 def _with_push(request: Request) -> Sequence[Contact]:
     """Contacts of the request that carried pn-*; nearly always there are none, and nothing is read."""
     values = contact_values(request)
-    if not any("pn-" in value or "pn-" in value.lower() for value in values):
+    for value in values:
+        if "pn-" in value or "pn-" in value.lower():
+            break
+    else:
         return ()
     return [contact for contact in read_contacts(request, values) if contact.sent != contact.contact]
 

@@ -92,7 +92,7 @@ def is_star(values: Sequence[str]) -> bool:
 
 def read_contacts(request: Request, values: Sequence[str]) -> list[Contact]:
     """Read all contacts. Refuses with 400 what cannot be registered at all."""
-    if request.has("feature-caps") and is_promised(request.headers("feature-caps")):
+    if "feature-caps" in request.keys and is_promised(request.headers("feature-caps")):
         return [Contact(parse_address(value), may_push=False) for value in values]
     return [_read_remembered(value) if _is_worth_remembering(value) else _read(value) for value in values]
 
@@ -102,6 +102,8 @@ def grant(contacts: Sequence[Contact], asked: int | None, limits: Limits, push_p
 
     `asked` is the Expires header, for contacts that do not say themselves.
     """
+    if len(contacts) == 1:
+        return [_granted(contacts[0], asked, limits, push_providers)]
     granted = [_granted(contact, asked, limits, push_providers) for contact in contacts]
     if len(granted) > 1:
         kept = sum(seconds > 0 for seconds in granted)

@@ -44,7 +44,8 @@ def apply_register(
     A REGISTER that has been seen (same Call-ID, same CSeq, same contact) changes nothing and is no error: it is a
     retransmission that came later than its transaction lived, or to another worker.
     """
-    if request.has("require"):
+    named = request.keys
+    if "require" in named:
         _check_required(request)
     values = contact_values(request)
     if not values:
@@ -54,12 +55,40 @@ def apply_register(
     contacts = read_contacts(request, values)
     granted = grant(contacts, request.expires, limits, push_providers)
     call_id, cseq = request.call_id, request.cseq_number
-    path = tuple(request.values("path")) if request.has("path") else ()
+    path = tuple(request.values("path")) if "path" in named else ()
     if len(path) > MAX_PATH:
         raise RegisterRefused("Too Many Path Values", 400)
     user_agent = (request.header("user-agent") or "")[:MAX_USER_AGENT]
 
     alone = len(contacts) == 1
+    if alone and _is_plain_refresh(contacts[0], granted[0], current):
+        contact, old = contacts[0], current[0]
+        if _is_repeated(old, contact, granted[0], call_id, cseq, epoch):
+            return BindingChanges(aor, tuple(current))
+        refreshed = Binding(
+            aor,
+            old.key,
+            contact.contact,
+            epoch + granted[0],
+            call_id,
+            cseq,
+            contact.q,
+            contact.instance_id,
+            contact.reg_id,
+            path,
+            flow.transport,
+            flow.host,
+            flow.port,
+            flow.connection,
+            worker,
+            socket,
+            user_agent,
+            contact.methods,
+            old.registered_at if old.expires_at > epoch else epoch,
+            epoch,
+            contact.push,
+        )
+        return BindingChanges(aor, (refreshed,), (), (refreshed,))
     after = {binding.key: binding for binding in current}
     claimed: set[str] = set()
     reasons: set[str] = set()
@@ -153,6 +182,23 @@ def push_keys_dropped(request: Request, before: Sequence[Binding], changes: Bind
             if _is_removal(contact, request) and not contact.is_known_by_uri:
                 dropped.add(contact.key)
     return tuple(sorted(dropped - with_push))
+
+
+def _is_plain_refresh(contact: Contact, seconds: int, current: Sequence[Binding]) -> bool:
+    """Whether the one contact of a REGISTER refreshes the one binding there is, and by every mark is the same phone.
+
+    Most of what a registrar does is this. The general way comes to the same, and takes twice as long.
+    """
+    if len(current) != 1 or not seconds:
+        return False
+    old = current[0]
+    return (
+        old.key == contact.key
+        and old.contact == contact.contact
+        and old.instance_id == contact.instance_id
+        and old.reg_id == contact.reg_id
+        and old.push == contact.push
+    )
 
 
 def _is_removal(contact: Contact, request: Request) -> bool:

@@ -61,6 +61,8 @@ class Environment:
 
         The port is not looked at: some tools cut a five-digit port or leave it out.
         """
+        if host in self.settings.domains and host not in self.aliases:  # written as we write it, nearly always
+            return host
         host = host.lower()
         if host in self.aliases:
             return self.settings.realm

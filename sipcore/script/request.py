@@ -7,6 +7,7 @@ once when what it asks for is in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ..contract.aor import make_aor
@@ -45,7 +46,7 @@ RETRY_AFTER = 10  # seconds, in a 503 while the store is away
 class RequestContext:
     """One request and the words that answer it. A route must answer, fork or hold; if it does none, 500 is sent."""
 
-    __slots__ = ("_environment", "awaited", "callee", "caller", "flow", "handle", "ref", "request")
+    __slots__ = ("_environment", "_ref", "_to_aor", "awaited", "callee", "caller", "flow", "handle", "request")
 
     def __init__(self, environment: Environment, handle: ServerRequest) -> None:
         self._environment = environment
@@ -55,9 +56,21 @@ class RequestContext:
         self.flow: Flow = handle.flow
         self.caller: SubscriberRecord | None = None
         self.callee: SubscriberRecord | None = None
-        self.ref = TransactionRef(environment, self)
-        "What notification routes of this request get, and what its subscriptions are bound to."
+        self._ref: TransactionRef | None = None
+        self._to_aor: str | None = ""  # not asked for yet
         handle.user = self
+
+    @property
+    def ref(self) -> TransactionRef:
+        """What notification routes of this request get, and what its subscriptions are bound to."""
+        if self._ref is None:
+            self._ref = TransactionRef(self._environment, self)
+        return self._ref
+
+    def release(self, why: str) -> None:
+        """End what was subscribed for this request."""
+        if self._ref is not None:
+            self._environment.routing.release(self._ref, why)
 
     # What a script reads.
 
@@ -110,7 +123,9 @@ class RequestContext:
     @property
     def to_aor(self) -> str | None:
         """The AoR in To, which a REGISTER binds; None when that domain is not served here."""
-        return self._aor_of(self.request.to)
+        if self._to_aor == "":
+            self._to_aor = self._aor_of(self.request.to)
+        return self._to_aor
 
     @property
     def from_name(self) -> str:
@@ -128,10 +143,10 @@ class RequestContext:
         self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
     ) -> None:
         """Answer the request. After a final answer there is no other; a caller who has cancelled has had his 487."""
-        core = self._environment.core
-        if not (self.handle.is_final or self.handle.is_cancelled):
-            core.reply(self.handle, status, reason, headers, now=self._environment.monotonic(), body=body)
-            self._environment.touched()
+        env, handle = self._environment, self.handle
+        if not (handle.is_final or handle.is_cancelled):
+            env.core.reply(handle, status, reason, headers, now=env.monotonic(), body=body)
+            env.touched()
 
     async def authenticate(self) -> SubscriberRecord | None:
         """Return the subscriber who asks, or None when the request has been challenged or refused."""
@@ -192,6 +207,8 @@ class RequestContext:
     def _tell_push(self, before: Sequence[Binding], changes: BindingChanges) -> None:
         """What the REGISTER says about waking this phone goes to the web side, token and all, and stays nowhere here."""
         jobs, aor, request = self._environment.jobs, changes.aor, self.request
+        if not changes.removed and not any(map(_push_of, before)) and not any(map(_push_of, changes.bindings)):
+            return
         if any(binding.push for binding in (*changes.inserted, *changes.updated)):
             agent = (request.header("user-agent") or "")[:128]
             for report in push_report(request, changes.bindings):
@@ -381,6 +398,9 @@ class RequestContext:
             return binding_of_request(self.request, aor, self.flow, env.worker, env.epoch())
         except MalformedMessage:
             return None
+
+
+_push_of = attrgetter("push")
 
 
 def announce(routing: EventRouting, changes: BindingChanges, epoch: float, before: Sequence[Binding] = ()) -> None:
