@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["DATAGRAM", "Flow"]
-
-DATAGRAM = frozenset({"udp"})
+__all__ = ["Flow"]
 
 
 class Flow(NamedTuple):

@@ -13,14 +13,13 @@ from typing import Any
 from ..contract.calls import CallRecord, CallState
 from ..contract.directory import PickupGroupRecord, SubscriberRecord
 from ..contract.events import CATALOGUE, Event
-from ..contract.jobs import Job
 from ..contract.location import Binding, BindingChanges
 from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
 from ..errors import DirectoryNotReady, StoreUnavailable
 from .held import HeldBindings
 from .ordering import by_preference, pickable, unexpired
 
-__all__ = ["MemoryCallBoard", "MemoryDirectory", "MemoryEventBus", "MemoryJobs", "MemoryLocation", "MemoryStore"]
+__all__ = ["MemoryCallBoard", "MemoryDirectory", "MemoryEventBus", "MemoryLocation", "MemoryStore"]
 
 Compile = Callable[[Iterable[ConditionRecord]], Callable[[Mapping[str, Any]], bool]]
 
@@ -191,16 +190,3 @@ class MemoryCallBoard:
     async def release(self, call_uid: str, token: str) -> None:
         if self._store.claims.get(call_uid, ("", 0.0))[0] == token:
             del self._store.claims[call_uid]
-
-
-class MemoryJobs:
-    """Jobs in memory: a list of what was submitted. `accepts = False` stands for a broker that is away."""
-
-    def __init__(self) -> None:
-        self.submitted: list[Job] = []
-        self.accepts = True
-
-    def submit(self, job: Job) -> bool:
-        if self.accepts:
-            self.submitted.append(job)
-        return self.accepts
