@@ -108,7 +108,6 @@ class ProxyCore:
         self._now = now
         try:
             if isinstance(message, Response):
-                self.forwarder.recognise(message)
                 self.layer.receive_response(message, flow, now)
             else:
                 self.layer.receive_request(message, flow, now)

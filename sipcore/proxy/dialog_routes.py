@@ -6,7 +6,6 @@ the request is the script's to answer.
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from .forwarding import Forwarder
 
 __all__ = ["DialogRoutes", "Hop"]
-
-_TAGGED = re.compile(r"""(?:"[^"\\]*"\s*|[^"<>]*)<[^<>"]+>;tag=([A-Za-z0-9.!%*_+`'~-]+)""")
-"From or To as nearly every phone writes it within a dialog; the quick way to its tag."
 
 
 class Hop(NamedTuple):
@@ -68,19 +64,12 @@ class DialogRoutes:
 
     def hop(self, request: Request, arrival: Flow) -> Hop | None:
         """Where a request that came over `arrival` goes; None when it carries no token that is valid for it."""
-        keys = request.keys
-        if "route" not in keys:
+        values = request.headers("route")
+        if not values:
             return None
-        # Of both addresses only the tags matter here; whatever looks unusual is left to syntax.
-        match = _TAGGED.fullmatch(request.header("from") or "")
-        if match is not None:
-            request.from_tag = match[1]
-        match = _TAGGED.fullmatch(request.header("to") or "")
-        if match is not None:
-            request.to_tag = match[1]
-        if keys.count("route") == 1:
+        if len(values) == 1:
             # Most phones give back our one entry as it was, and nothing else.
-            match = self._own_route.fullmatch(request.header("route") or "")
+            match = self._own_route.fullmatch(values[0])
             if match is not None:
                 return self._with_token(match[1], request, arrival, request.target, 1)
         return self._along(request, request.routes, arrival)

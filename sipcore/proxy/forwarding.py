@@ -30,7 +30,7 @@ TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 class Forwarder:
     """Writes requests on behalf of one edge."""
 
-    __slots__ = ("_max_forwards", "_new_token", "_own_branch", "_prefix", "_record_route", "_tokens", "_via", "edge")
+    __slots__ = ("_max_forwards", "_new_token", "_prefix", "_record_route", "_tokens", "_via", "edge")
 
     def __init__(self, edge: Edge, new_token: Callable[[], str], tokens: FlowTokens, policy: Policy) -> None:
         self.edge = edge
@@ -38,7 +38,6 @@ class Forwarder:
         self._tokens = tokens
         self._max_forwards = policy.max_forwards
         self._prefix = f"{MAGIC_COOKIE}{edge.worker}."
-        self._own_branch = re.compile(rf"[^,\"]*;branch=({re.escape(self._prefix)}[^;,\s]+)")
         self._via: dict[str, str] = {}
         self._record_route: dict[str, str] = {}
         for transport in TRANSPORTS:
@@ -51,14 +50,6 @@ class Forwarder:
         """Matches a Route value that is a Record-Route value of ours as it was written; its group is the token."""
         endings = "|".join(sorted({re.escape(ending) for ending in self._record_route.values()}))
         return re.compile(rf"<sip:([A-Za-z0-9_-]+)(?:{endings})")
-
-    def recognise(self, response: Response) -> None:
-        """Read the branch of a response to a request of ours the quick way; whatever looks unusual is left to syntax."""
-        keys = response.keys
-        if "via" in keys:
-            match = self._own_branch.match(response.lines[keys.index("via")])
-            if match is not None:
-                response.branch = match[1]
 
     def speaks(self, transport: str) -> bool:
         """Whether a transport is one that SIP is spoken over."""
@@ -79,10 +70,9 @@ class Forwarder:
                 # RFC 5658 §3.3: each side must see the transport that it is to use, so there are two entries. The
                 # upper one is the callee's. They share the token, by which we know them to be one hop.
                 record_route = (*record_route, f"<sip:{token}{self._record_route[caller_side]}")
-        keys = request.keys
-        remove: tuple[str, ...] = ("proxy-authorization",) if "proxy-authorization" in keys else ()
+        remove: tuple[str, ...] = ("proxy-authorization",) if request.has("proxy-authorization") else ()
         skip = 0
-        if "route" in keys:
+        if request.has("route"):
             if keep_routes:
                 skip = own_routes(request, self.edge)
             else:

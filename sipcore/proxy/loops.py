@@ -35,9 +35,8 @@ def owner_of_branch(branch: str) -> str:
 def loop_hash(request: Request) -> str:
     """Eight hex digits over what decides the way of a request. Not a secret: who forges it stops his own request."""
     value = crc32(request.target.encode("utf-8", "surrogateescape"))
-    if "route" in request.keys:
-        for route in request.headers("route"):
-            value = crc32(route.encode("utf-8", "surrogateescape"), value)
+    for route in request.headers("route"):
+        value = crc32(route.encode("utf-8", "surrogateescape"), value)
     return f"{value:08x}"
 
 
@@ -48,8 +47,7 @@ def was_here(request: Request, edge: Edge) -> bool:
 
 def is_looped(request: Request, edge: Edge) -> bool:
     """Whether the request has been here before just as it is now."""
-    keys = request.keys
-    if keys.count("via") == 1 and "," not in request.lines[keys.index("via")]:
+    if request.has_one_via:
         return False  # nearly every request comes from whoever made it
     ending = ""
     for via in request.vias:

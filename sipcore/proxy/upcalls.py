@@ -60,7 +60,7 @@ class Upcalls:
         is_invite = request.method == "INVITE"
         if is_invite:
             core.unanswered.append(transaction)
-        if "route" in request.keys and request.max_forwards != 0:
+        if request.has("route") and request.max_forwards != 0:
             hop = self._dialogs.hop(request, transaction.flow)
             if hop is not None and request.to_tag:
                 transaction.user = relay = DialogRelay(core, transaction, hop)

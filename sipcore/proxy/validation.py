@@ -35,6 +35,6 @@ def refusal(request: Request, edge: Edge) -> Refusal | None:
         return Refusal(483)
     if is_looped(request, edge):
         return Refusal(482)
-    if "proxy-require" in request.keys:
+    if request.has("proxy-require"):
         return Refusal(420, (("Unsupported", ", ".join(request.values("proxy-require"))),))
     return None

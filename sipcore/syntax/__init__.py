@@ -25,6 +25,7 @@ from .parameters import parse_parameters
 from .parse import parse_message, salvage_request
 from .status import reason_phrase
 from .uri import Uri, parse_uri, uris_equal
+from .usual import note_source_early
 from .via import Via, parse_via
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "make_cancel",
     "make_request",
     "make_response",
+    "note_source_early",
     "parse_address",
     "parse_challenge_like",
     "parse_message",

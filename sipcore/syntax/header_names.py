@@ -1,4 +1,4 @@
-"""Header names: any spelling to one key, long and lower-case (RFC 3261 §7.3.3)."""
+"""Header names: any spelling to one key, long and lower-case (RFC 3261 §7.3.3); and lines by these keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sys import intern
 from ..errors import MalformedMessage
 from .grammar import is_token
 
-__all__ = ["COMPACT", "HEADER_KEYS"]
+__all__ = ["COMPACT", "HEADER_KEYS", "index_lines", "join_folded"]
 
 COMPACT = {
     "a": "accept-contact",
@@ -64,3 +64,34 @@ for _name in _COMMON.split():
     _ = HEADER_KEYS[_name], HEADER_KEYS[_name.lower()]
 for _name in COMPACT:
     _ = HEADER_KEYS[_name], HEADER_KEYS[_name.upper()]
+
+
+def index_lines(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Return the header lines, those that were folded put together, and the key of each; raise MalformedMessage."""
+    try:
+        return lines, _keys(lines)
+    except MalformedMessage:
+        # Folds are rare enough to be found by failing: a continuation begins with white space, a name never does.
+        lines = join_folded(lines)
+        return lines, _keys(lines)
+
+
+def join_folded(lines: list[str]) -> list[str]:
+    """Put each continuation behind the line that it belongs to, the line end kept."""
+    joined: list[str] = []
+    for line in lines:
+        if line[:1] in (" ", "\t") and joined:
+            joined[-1] = f"{joined[-1]}\r\n{line}"
+        else:
+            joined.append(line)
+    return joined
+
+
+def _keys(lines: list[str]) -> list[str]:
+    keys = []
+    for line in lines:
+        name, colon, _ = line.partition(":")
+        if not colon:
+            raise MalformedMessage("a header line has no colon")
+        keys.append(HEADER_KEYS[name])
+    return keys

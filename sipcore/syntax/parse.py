@@ -1,4 +1,6 @@
-"""Octets to messages (RFC 3261 §7): the start line, an index of the header lines, the body; nothing is interpreted.
+"""Octets to messages (RFC 3261 §7): the start line, the header lines, the body; no header but Content-Length is interpreted.
+
+Nearly all messages take the first way, `usual`. Every other goes through the index of its lines.
 
 Line ends. SIP lines end with CRLF. A datagram whose lines end with a bare LF, as hand-made tools send, is read all the
 same and *kept with CRLF*: what is forwarded then has the same lines for the next element as it had here, so nothing can be
@@ -14,8 +16,9 @@ import re
 
 from ..errors import MalformedMessage
 from .grammar import LWS, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADER_LINES, is_token, parse_number, unfold
-from .header_names import HEADER_KEYS
+from .header_names import HEADER_KEYS, index_lines, join_folded
 from .message import KNOWN_METHODS, Request, Response, join
+from .usual import read_usual_head
 
 __all__ = ["parse_message", "salvage_request"]
 
@@ -29,24 +32,42 @@ _NEEDED_TO_ANSWER = ("via", "cseq")
 
 
 def parse_message(data: bytes) -> Request | Response:
-    """Index one message. Raise MalformedMessage with status_hint 400 for a request that is broken, 0 for anything else
+    """Read one message. Raise MalformedMessage with status_hint 400 for a request that is broken, 0 for anything else
     (a response, or no SIP at all), which nobody can be told about.
 
     Pass `data` of a broken request to `salvage_request` to answer it.
     """
+    end = data.find(b"\r\n\r\n")
+    if 0 < end <= MAX_HEADER_BYTES:
+        head = read_usual_head(data, end)
+        if head is not None:
+            message: Request | Response
+            if (method := head["method"]) is not None:
+                message = Request(data, method.decode(), head["target"].decode())
+            else:
+                message = Response(data, int(head["status"]), head["reason"].decode("utf-8", "surrogateescape"))
+            message.usual = head
+            length = head["content_length"]
+            _take_body(message, end + 4, None if length is None else int(length))
+            return message
+    return _parse_with_care(data)
+
+
+def _parse_with_care(data: bytes) -> Request | Response:
+    """As `parse_message`, for whatever the header block looks like."""
     if data.startswith((b"\r", b"\n")):
         data = data.lstrip(b"\r\n")  # §7.5: empty lines before the start line
     end = data.find(b"\r\n\r\n")
     if end < 0 or end > MAX_HEADER_BYTES:
-        return _parse_unusual(data)
+        return _with_line_ends(data)
     lines = data[:end].decode("utf-8", "surrogateescape").split("\r\n")
     joined = "".join(lines)
     if "\n" in joined or "\r" in joined:
-        return _parse_unusual(data)
+        return _with_line_ends(data)
     return _parse_lines(data, lines, end + 4)
 
 
-def _parse_unusual(data: bytes) -> Request | Response:
+def _with_line_ends(data: bytes) -> Request | Response:
     """Sort out line ends, then try again; or say what is wrong."""
     hint = _status_hint(data)
     match = _END_OF_HEADERS.search(data, 0, MAX_HEADER_BYTES + 4)
@@ -66,23 +87,28 @@ def _parse_lines(data: bytes, lines: list[str], body_start: int) -> Request | Re
     try:
         if len(lines) > MAX_HEADER_LINES:
             raise MalformedMessage(f"more than {MAX_HEADER_LINES} header lines")
-        try:
-            keys = _keys(lines)
-        except MalformedMessage:
-            # Folds are rare enough to be found by failing: a continuation begins with white space, a name never does.
-            lines = _join_folded(lines)
-            keys = _keys(lines)
-        if start_line[:4] == "SIP/" or start_line[:4].upper() == "SIP/":
+        lines, keys = index_lines(lines)
+        message: Request | Response
+        if start_line[:4].upper() == "SIP/":
             status, reason = _parse_status_line(start_line)
-            message: Request | Response = Response(data, status, reason, lines, keys)
+            message = Response(data, status, reason)
         else:
             method, target, version = _parse_request_line(start_line)
-            message = Request(data, method, target, lines, keys, b"", version)
+            message = Request(data, method, target, version=version)
         length = _content_length(lines, keys)
     except MalformedMessage as error:
         error.status_hint = _status_hint(data)
         raise
-    available = len(data) - body_start
+    message.usual = None
+    message.lines = lines
+    message.keys = keys
+    _take_body(message, body_start, length)
+    return message
+
+
+def _take_body(message: Request | Response, start: int, length: int | None) -> None:
+    data = message.raw
+    available = len(data) - start
     if length is None:
         length = available
     elif length > available:
@@ -90,27 +116,9 @@ def _parse_lines(data: bytes, lines: list[str], body_start: int) -> Request | Re
     if length > MAX_BODY_BYTES:
         raise MalformedMessage("the body is too long", _status_hint(data))
     if length:
-        message.body = data[body_start : body_start + length]
+        message.body = data[start : start + length]
     if length < available:
-        message.raw = data[: body_start + length]
-    return message
-
-
-def _keys(lines: list[str]) -> list[str]:
-    try:
-        return [HEADER_KEYS[line[: line.index(":")]] for line in lines]
-    except ValueError:
-        raise MalformedMessage("a header line has no colon") from None
-
-
-def _join_folded(lines: list[str]) -> list[str]:
-    joined: list[str] = []
-    for line in lines:
-        if line[:1] in (" ", "\t") and joined:
-            joined[-1] = f"{joined[-1]}\r\n{line}"
-        else:
-            joined.append(line)
-    return joined
+        message.raw = data[: start + length]
 
 
 def _parse_request_line(line: str) -> tuple[str, str, str]:
@@ -170,7 +178,7 @@ def salvage_request(data: bytes) -> Request | None:
     if len(words) < 3 or not is_token(words[0]) or words[0] == "ACK" or not words[-1].upper().startswith("SIP/"):
         return None
     lines, keys = [], []
-    for line in _join_folded(rest):
+    for line in join_folded(rest):
         if not line:
             break
         name, colon, _ = line.partition(":")
@@ -180,5 +188,7 @@ def salvage_request(data: bytes) -> Request | None:
     if any(name not in keys for name in _NEEDED_TO_ANSWER):
         return None
     target = words[1]
-    raw = join(f"{words[0]} {target} SIP/2.0", lines, b"")
-    return Request(raw, words[0], target, lines, keys)
+    request = Request(join(f"{words[0]} {target} SIP/2.0", lines, b""), words[0], target)
+    request.lines, request.keys = lines, keys  # as they are: what is written here need not be readable
+    request.usual = None
+    return request

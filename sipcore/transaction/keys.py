@@ -43,9 +43,8 @@ def is_rfc2543(key: ServerKey) -> bool:
 
 
 def _key(request: Request, method: str) -> ServerKey:
-    via = request.top_via
     branch = request.branch
-    sent_by = via.sent_by
+    sent_by = request.sent_by
     # A branch of nothing but the cookie is not unique either (RFC 4475 §3.1.2.15, "badbranch").
     if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
         return branch, sent_by, method
@@ -55,7 +54,7 @@ def _key(request: Request, method: str) -> ServerKey:
         branch,
         sent_by,
         method,
-        via.transport,
+        request.top_via.transport,
         request.target,
         request.from_tag,
         request.call_id,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..contract.flow import Flow
 from ..errors import MalformedMessage
-from ..syntax import Request, Response, parse_message, with_via_received
+from ..syntax import Request, Response, note_source_early, parse_message, with_via_received
 
 __all__ = ["Arrival", "note_source"]
 
@@ -27,9 +27,13 @@ class Arrival:
     def received(self, data: bytes, flow: Flow) -> None:
         """Take one whole message."""
         try:
-            message = parse_message(data)
-            if message.__class__ is Request:
-                message = note_source(message, flow)
+            noted = note_source_early(data, flow.host, flow.port)
+            if noted is not None:
+                message = parse_message(noted)
+            else:
+                message = parse_message(data)
+                if message.__class__ is Request:
+                    message = note_source(message, flow)
         except MalformedMessage as error:
             self._on_malformed(data, error, flow)
         else:
