@@ -129,7 +129,10 @@ class Driver:
                     handler(event)
             for outbound in core.messages_to_send():
                 send(outbound)
-            if not (self._publish() | self._end_takeovers()):
+            published = self._publish()
+            if self._takeovers:
+                self._end_takeovers()
+            elif not published:
                 break
         self._rearm()
 
@@ -150,12 +153,11 @@ class Driver:
             environment.routing.tell(name, attributes, call_uid=call_uid)
         return bool(changes.events)
 
-    def _end_takeovers(self) -> bool:
+    def _end_takeovers(self) -> None:
         """Say how pickups ended, after what the calls themselves had to say about it."""
         ended, self._takeovers = self._takeovers, []
         for event in ended:
             self._environment.pickups.ended(event.request.call_uid, event.token, event.outcome)
-        return bool(ended)
 
     def _rearm(self) -> None:
         """Have one loop timer for the earliest deadline. One that is too early stays: firing it costs less."""

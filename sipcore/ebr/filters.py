@@ -40,13 +40,24 @@ class Filter:
     matches: Callable[[Mapping[str, Any]], bool] = field(repr=False, compare=False)
     "Whether the attributes of one of these events satisfy all conditions."
 
-    def index_key(self, event_name: str) -> tuple[str, str] | None:
-        """The most selective indexed attribute that is compared literally, and with what; None when there is none."""
+    @property
+    def index_keys(self) -> tuple[tuple[Any, ...], ...]:
+        """For each event its name, with the most selective indexed attribute that is compared literally, and with what,
+        where there is one."""
+        conditions = self.conditions
+        if len(conditions) == 1:
+            (condition,) = conditions
+            if condition.operator == "eq":
+                key, value = condition.key, condition.value
+                return tuple([(name, key, value) if key in CATALOGUE[name].index else (name,) for name in self.events])
+        return tuple([(name, *self._indexed(name)) for name in self.events])
+
+    def _indexed(self, event_name: str) -> tuple[Any, ...]:
         for key in CATALOGUE[event_name].index:
             for condition in self.conditions:
                 if condition.key == key and condition.operator == "eq":
                     return key, condition.value
-        return None
+        return ()
 
 
 def compile_filter(event_names: str | Iterable[str], filter: Any, *, match_all: bool = False) -> Filter:

@@ -7,7 +7,7 @@ exactly it, not of all there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -31,7 +31,7 @@ class SubscriptionIndex:
     def add(self, subscription: Subscription) -> None:
         """Add under each of its events."""
         buckets = self._buckets
-        for key in _bucket_keys(subscription):
+        for key in subscription.filter.index_keys:
             bucket = buckets.setdefault(key, subscription)
             if type(bucket) is dict:
                 bucket[subscription.id] = subscription
@@ -40,7 +40,7 @@ class SubscriptionIndex:
 
     def remove(self, subscription: Subscription) -> None:
         """Remove from under each of its events."""
-        for key in _bucket_keys(subscription):
+        for key in subscription.filter.index_keys:
             bucket = self._buckets[key]
             if type(bucket) is dict:
                 del bucket[subscription.id]
@@ -50,30 +50,25 @@ class SubscriptionIndex:
     def candidates(self, name: str, attributes: Mapping[str, Any]) -> list[Subscription]:
         """Return those that may match such an event, in the order in which they were made."""
         found: list[Subscription] = []
-        filled = self._collect((name,), found)
+        buckets = self._buckets
+        filled = 0
+        if (name,) in buckets:
+            self._collect((name,), found)
+            filled = 1
         for key in CATALOGUE[name].index:
-            value = attributes.get(key)
-            if value is not None:
-                filled += self._collect((name, key, value), found)
+            if key in attributes and (name, key, attributes[key]) in buckets:
+                self._collect((name, key, attributes[key]), found)
+                filled += 1
         if filled > 1:
             found.sort(key=_order)
         return found
 
-    def _collect(self, key: tuple[str, ...], found: list[Subscription]) -> bool:
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            return False
+    def _collect(self, key: tuple[str, ...], found: list[Subscription]) -> None:
+        bucket = self._buckets[key]
         if type(bucket) is dict:
             found.extend(bucket.values())
         else:
             found.append(bucket)
-        return True
 
     def __len__(self) -> int:
         return len(self._buckets)
-
-
-def _bucket_keys(subscription: Subscription) -> Iterable[tuple[str, ...]]:
-    for name in subscription.filter.events:
-        indexed = subscription.filter.index_key(name)
-        yield (name,) if indexed is None else (name, *indexed)

@@ -267,10 +267,10 @@ class EventRouting:
 
     def _cancel(self, subscription: Subscription, why: str) -> None:
         outcome = "cancelled" if "cancel" in why else "gone"
-        if self._end(subscription, CANCELLED, WaitResult(outcome)):
+        # The event is awaited nearly never, and every call ends with some of these.
+        if self._end(subscription, CANCELLED, WaitResult(outcome)) and self.is_awaited(E_SUB_CANCELLED, {}):
             about = {"sub": subscription.id, "event": "|".join(subscription.filter.events), "why": why}
-            if self.is_awaited(E_SUB_CANCELLED, about):  # nearly never, and every call ends with some of these
-                self._announce(self._event(E_SUB_CANCELLED, about, subscription.record.call_uid, ""))
+            self._announce(self._event(E_SUB_CANCELLED, about, subscription.record.call_uid, ""))
 
     def _expire(self, subscription: Subscription) -> None:
         self._end(subscription, EXPIRED, WaitResult("timeout"))

@@ -79,10 +79,16 @@ def encode_event(event: Event, *, structured: bool = True) -> bytes:
     attributes = event.attributes
     if not structured:
         attributes = {key: value for key, value in attributes.items() if type(value) is not dict}
-    return _bytes(
-        f'{{"id":{quoted(event.id)},"name":{quoted(event.name)},"ts":{event.ts!r},"node":{quoted(event.node)}'
-        f',"attributes":{"".join(_chunks(attributes, 0))}'
-        f',"call_uid":{quoted(event.call_uid)},"cause_id":{quoted(event.cause_id)}}}'
+    return encode_json(
+        {
+            "id": event.id,
+            "name": event.name,
+            "ts": event.ts,
+            "node": event.node,
+            "attributes": attributes,
+            "call_uid": event.call_uid,
+            "cause_id": event.cause_id,
+        }
     )
 
 
