@@ -72,7 +72,7 @@ class Worker:
             deliver=lambda subscription_id, event: self._driver.routing.deliver(subscription_id, event),
             facts=self._facts,
             worker_lost=lambda name: self._raise(E_NODE_DOWN, {"worker": name, "why": "lost"}),
-            reconnected=self._look_again,
+            look_again=self._look_again,
         )
         if not await store.start(STORE_WAIT_SECONDS):
             await store.close()
@@ -153,6 +153,8 @@ class Worker:
 
     def _reload(self) -> None:
         """Load the script again; one with a fault leaves the old one in place."""
+        if not self._is_serving:
+            return  # it has just been loaded
         try:
             self._driver.routes = load_script(self._config.routes)
         except ScriptError as error:
@@ -208,10 +210,12 @@ class Worker:
             return  # the sweeper comes again; the store forgets expired bindings by itself
         announce(self._driver.routing, changes, time.time())
 
-    # After Redis was away.
+    # After Redis was away, or another worker has come.
 
     def _look_again(self) -> None:
-        """What was said while Redis was away is lost, so look for each call that waits (ADR 9)."""
+        """What was said before subscriptions could be found is lost, so look for each call that waits (ADR 9)."""
+        if not self._is_serving:
+            return
         for subscription in self._driver.routing.live():
             aor = next((c.value for c in subscription.record.conditions if c.key == "aor" and c.operator == "eq"), None)
             waits = {E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE} & set(subscription.record.events)

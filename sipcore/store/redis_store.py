@@ -21,8 +21,9 @@ __all__ = ["RedisStore"]
 class RedisStore:
     """The ports of one worker on one Redis server.
 
-    `deliver` takes a subscription id and an event (EventRouting.deliver); `reconnected` is called once Redis can be
-    reached again both ways, to look again for what waits: what was said meanwhile is lost.
+    `deliver` takes a subscription id and an event (EventRouting.deliver). `look_again` is called when what waits may have
+    missed something: Redis can be reached again both ways, or this worker has learnt that it is not alone, and the other
+    may have raised events before it could find the subscriptions that are written only now.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class RedisStore:
         deliver: Callable[[str, Event], object],
         facts: Callable[[], Mapping[str, str | int | float]] = dict,
         worker_lost: Callable[[str], None] = lambda name: None,
-        reconnected: Callable[[], None] = lambda: None,
+        look_again: Callable[[], None] = lambda: None,
     ) -> None:
         self.pipe = Pipe(url, name=worker)
         self.inbox = Inbox(url, worker)
@@ -61,7 +62,8 @@ class RedisStore:
         )
         self.call_board = RedisCallBoard(self.pipe, has_peers=self._has_peers)
         self.heartbeat.on_forgotten += [self.event_bus.write_again, self.call_board.put_again]
-        self._reconnected = reconnected
+        self._look_again = look_again
+        self._had_peers = False
         self._was_lost = False
         self.pipe.on_lost.append(self._lost)
         self.inbox.on_lost.append(self._lost)
@@ -94,6 +96,9 @@ class RedisStore:
     def _peers_changed(self) -> None:
         self.location.peers_changed()
         self.event_bus.peers_changed()
+        had_peers, self._had_peers = self._had_peers, self._has_peers()
+        if self._had_peers and not had_peers:
+            self._look_again()
 
     def _lost(self) -> None:
         self._was_lost = True
@@ -101,4 +106,4 @@ class RedisStore:
     def _connected(self) -> None:
         if self._was_lost and self.is_available:
             self._was_lost = False
-            self._reconnected()
+            self._look_again()

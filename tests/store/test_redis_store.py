@@ -74,12 +74,14 @@ async def test_a_phone_that_registers_elsewhere_ends_the_waiting_here(redis_worl
 @pytest.mark.parametrize("loses_everything", [False, True])
 async def test_routing_goes_on_without_redis_and_between_workers_after_it(redis_world, loses_everything):
     world, again = redis_world, []
-    here = await world.worker("w1", reconnected=lambda: again.append(here.store.is_available))
+    here = await world.worker("w1", look_again=lambda: again.append(here.store.is_available))
     elsewhere = await world.worker("w2")
     waiting_here, raising_there = routing_on(here, world), routing_on(elsewhere, world)
     heard = []
     waiting_here.notify_on_event(CONTACTS, {"aor": "bob@t1"}, lambda event, t: heard.append(event.node), 20)
     await here.bus.subscribed()
+    assert again == [True]  # it has learnt that it is not alone
+    again.clear()
     await world.go_away()
 
     waiting_here.raise_event(E_UL_CONTACT_INSERT, {"aor": "bob@t1"})
@@ -91,7 +93,7 @@ async def test_routing_goes_on_without_redis_and_between_workers_after_it(redis_
         world.server.lose_everything()
     await world.come_back()
 
-    await until(lambda: again == [True])
+    await until(lambda: again and all(again))
     await until(lambda: len(world.subscriptions()) == 2)
     raising_there.raise_event(E_UL_CONTACT_UPDATE, {"aor": "carol@t1"})
     await until(lambda: len(heard) == 2)

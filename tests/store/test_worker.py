@@ -148,7 +148,8 @@ def test_of_two_workers_that_hear_of_it_one_tells(server, start_worker):
             wait_until(lambda who=who: not contacts(server, who), 5, "the binding was kept")
 
     wait_until(lambda: len(told(server)) >= 4, 5, "not all was told")
-    assert told(server) == [("E_UL_CONTACT_INSERT", "")] * 2 + [("E_UL_CONTACT_DELETE", "admin")] * 2
+    # Each worker tells in batches of its own, so the log is in order for each of them only.
+    assert sorted(told(server)) == [("E_UL_CONTACT_DELETE", "admin")] * 2 + [("E_UL_CONTACT_INSERT", "")] * 2
 
 
 def test_any_other_change_leaves_the_phones_alone(server, start_worker):
@@ -209,7 +210,8 @@ def test_a_registration_at_another_worker_reaches_the_call_that_waits(server, st
     first, second = start_worker(), start_worker()
     with phone(first, CAROL) as caller, phone(second) as bobs:
         call = caller.call(BOB.username)
-        call.wait_for(100)
+        call.wait_for(100)  # perhaps the one before its challenge
+        wait_until(lambda: "E_CALL_STARTED" in [event["name"] for event in logged(server)], 5, "no call")
 
         assert bobs.register().status == 200
 
