@@ -64,7 +64,7 @@ class DialogRoutes:
 
     def hop(self, request: Request, arrival: Flow) -> Hop | None:
         """Where a request that came over `arrival` goes; None when it carries no token that is valid for it."""
-        values = request.headers("route")
+        values = request.route_lines
         if not values:
             return None
         if len(values) == 1:

@@ -35,7 +35,7 @@ def owner_of_branch(branch: str) -> str:
 def loop_hash(request: Request) -> str:
     """Eight hex digits over what decides the way of a request. Not a secret: who forges it stops his own request."""
     value = crc32(request.target.encode("utf-8", "surrogateescape"))
-    for route in request.headers("route"):
+    for route in request.route_lines:
         value = crc32(route.encode("utf-8", "surrogateescape"), value)
     return f"{value:08x}"
 

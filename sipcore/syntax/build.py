@@ -67,7 +67,7 @@ def forward_request(
         top = [f"Via: {via}", *(f"Record-Route: {value}" for value in record_route)]
         top += (f"Route: {value}" for value in routes)
         raw = join(f"{request.method} {target} SIP/2.0", top + lines, request.body)
-    return Request(raw, request.method, target, request.body)
+    return Request(raw, request.method, target)
 
 
 def _forward_usual(
@@ -127,7 +127,7 @@ def forward_response(
         if headers:
             end = head.end() - end - 2
             rest = rest[:end] + _encode("".join([_checked_line(name, value) for name, value in headers])) + rest[end:]
-        return Response(raw[: begin - len("Via: ")] + rest, response.status, response.reason, response.body)
+        return Response(raw[: begin - len("Via: ")] + rest, response.status, response.reason)
     lines = response.lines.copy()
     keys = response.keys.copy()
     _drop_values(lines, keys, "via", 1)
@@ -135,7 +135,7 @@ def forward_response(
     _append(lines, keys, headers)
     if "content-length" not in keys:
         _append_length(lines, keys, response.body)
-    return Response(join(response.start_line, lines, response.body), response.status, response.reason, response.body)
+    return Response(join(response.start_line, lines, response.body), response.status, response.reason)
 
 
 def make_response(
@@ -160,7 +160,7 @@ def make_response(
     more.append(f"\r\nContent-Length: {len(body)}\r\n\r\n")
     copied = _copied_into_responses(request, to_tag if status > 100 else "", has_timestamp=status == 100)
     raw = b"".join((_encode(start_line), copied, _encode("".join(more)), body))
-    return Response(raw, status, reason, body)
+    return Response(raw, status, reason)
 
 
 def _copied_into_responses(request: Request, to_tag: str, *, has_timestamp: bool) -> bytes:
@@ -208,7 +208,7 @@ def make_request(method: str, target: str, headers: Sequence[tuple[str, str]], b
     text = "".join([_checked_line(name, value) for name, value in headers])
     start_line = f"{_checked(method)} {_checked(target)} SIP/2.0"
     raw = _encode(f"{start_line}{text}\r\nContent-Length: {len(body)}\r\n\r\n") + body
-    return Request(raw, method, target, body)
+    return Request(raw, method, target)
 
 
 def with_via_received(request: Request, received: str | None, rport: int | None) -> Request:
@@ -235,7 +235,7 @@ def with_via_received(request: Request, received: str | None, rport: int | None)
     lines = request.lines.copy()
     lines[position] = f"{spelled}: {';'.join(parts)}{value[value.index(top) + len(top) :]}"
     raw = join(request.start_line, lines, request.body)
-    return Request(raw, request.method, request.target, request.body, request.version)
+    return Request(raw, request.method, request.target, request.version)
 
 
 def _same_transaction(invite: Request, method: str, to: str, headers: Sequence[tuple[str, str]]) -> Request:

@@ -21,7 +21,7 @@ from .address import Address, parse_address
 from .grammar import LWS, first_value, is_token, parse_number, split_values, unfold
 from .header_names import index_lines
 from .uri import Uri, parse_uri
-from .usual import UsualHead, read_usual_head
+from .usual import ABSENCE, UsualHead, read_usual_head
 from .via import Via, parse_via
 
 __all__ = ["KNOWN_METHODS", "Message", "Request", "Response"]
@@ -87,7 +87,6 @@ class Message:
 
     raw: bytes
     "The whole message as it goes, or came, over the wire."
-    body: bytes
 
     @property
     def start_line(self) -> str:
@@ -105,6 +104,11 @@ class Message:
     def usual(self) -> UsualHead | None:
         """The header block where it is written as usual; None: look into the index."""
         return read_usual_head(self.raw, self.raw.find(b"\r\n\r\n"))
+
+    @remembered
+    def body(self) -> bytes:
+        """What stands behind the header block."""
+        return self.raw[self.raw.find(b"\r\n\r\n") + 4 :]
 
     # The index ---------------------------------------------------------------------------------------------------
 
@@ -141,6 +145,8 @@ class Message:
         """
         usual = self.usual
         if usual is not None:
+            if name in ABSENCE and usual[ABSENCE[name]] is None:
+                return None
             needle = _NEEDLES[name]
             position = self._lower.find(needle, 0, usual.end())
             if position < 0:
@@ -173,7 +179,7 @@ class Message:
         """Where in the octets of a usual header block the lines of that name begin, and where they end, line end included."""
         spans: list[tuple[int, int]] = []
         usual = self.usual
-        if usual is not None:
+        if usual is not None and not (name in ABSENCE and usual[ABSENCE[name]] is None):
             needle, lower, end = _NEEDLES[name], self._lower, usual.end()
             begin = lower.find(needle, 0, end)
             while begin >= 0:
@@ -190,6 +196,8 @@ class Message:
         """Whether there is a line of that name."""
         usual = self.usual
         if usual is not None:
+            if name in ABSENCE and usual[ABSENCE[name]] is None:
+                return False
             return self._lower.find(_NEEDLES[name], 0, usual.end()) >= 0
         return name.lower() in self.keys
 
@@ -230,9 +238,12 @@ class Message:
         """The number in CSeq."""
         return self.cseq[0]
 
-    @property
+    @remembered
     def cseq_method(self) -> str:
         """The method in CSeq; case matters (§20.16)."""
+        usual = self.usual
+        if usual is not None and (method := usual["cseq_method"]) is not None:
+            return method.decode()
         return self.cseq[1]
 
     @remembered
@@ -320,6 +331,15 @@ class Message:
             return []
         return [parse_address(value) for value in values]
 
+    @property
+    def route_lines(self) -> list[str]:
+        """The value of each Route line; one line may hold several values."""
+        usual = self.usual
+        if usual is not None and usual["more_routes"] is None:
+            route = usual["route"]
+            return [] if route is None else [route.decode("utf-8", "surrogateescape").strip(LWS)]
+        return self.headers("route")
+
     @remembered
     def routes(self) -> list[Address]:
         """The Route values, the next hop first."""
@@ -350,12 +370,11 @@ class Request(Message):
     target: str
     version: str
 
-    def __init__(self, raw: bytes, method: str, target: str, body: bytes = b"", version: str = "SIP/2.0") -> None:
+    def __init__(self, raw: bytes, method: str, target: str, version: str = "SIP/2.0") -> None:
         self.raw = raw
         self.method = method
         self.target = target
         self.version = version
-        self.body = body
 
     @property
     def start_line(self) -> str:
@@ -374,11 +393,10 @@ class Response(Message):
     status: int
     reason: str
 
-    def __init__(self, raw: bytes, status: int, reason: str, body: bytes = b"") -> None:
+    def __init__(self, raw: bytes, status: int, reason: str) -> None:
         self.raw = raw
         self.status = status
         self.reason = reason
-        self.body = body
 
     @property
     def start_line(self) -> str:

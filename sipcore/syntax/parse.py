@@ -47,8 +47,10 @@ def parse_message(data: bytes) -> Request | Response:
             else:
                 message = Response(data, int(head["status"]), head["reason"].decode("utf-8", "surrogateescape"))
             message.usual = head
-            length = head["content_length"]
-            _take_body(message, end + 4, None if length is None else int(length))
+            digits = head["content_length"]
+            available = len(data) - end - 4
+            if available > MAX_BODY_BYTES or (digits is not None and int(digits) != available):
+                _cut_to_length(message, end + 4, None if digits is None else int(digits))
             return message
     return _parse_with_care(data)
 
@@ -102,11 +104,11 @@ def _parse_lines(data: bytes, lines: list[str], body_start: int) -> Request | Re
     message.usual = None
     message.lines = lines
     message.keys = keys
-    _take_body(message, body_start, length)
+    _cut_to_length(message, body_start, length)
     return message
 
 
-def _take_body(message: Request | Response, start: int, length: int | None) -> None:
+def _cut_to_length(message: Request | Response, start: int, length: int | None) -> None:
     data = message.raw
     available = len(data) - start
     if length is None:
@@ -115,8 +117,6 @@ def _take_body(message: Request | Response, start: int, length: int | None) -> N
         raise MalformedMessage("Content-Length is more than there is", _status_hint(data))
     if length > MAX_BODY_BYTES:
         raise MalformedMessage("the body is too long", _status_hint(data))
-    if length:
-        message.body = data[start : start + length]
     if length < available:
         message.raw = data[: start + length]
 

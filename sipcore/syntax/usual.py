@@ -15,18 +15,32 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["UsualHead", "note_source_early", "read_usual_head"]
+__all__ = ["ABSENCE", "UsualHead", "note_source_early", "read_usual_head"]
 
 UsualHead = re.Match[bytes]
 """A header block that was recognised. It ends where the match ends, without the empty line. Groups, None where absent:
 
 status, reason or method, target; via (the topmost value), via_transport, sent_by, branch, more_vias; from, from_uri,
 from_tag; to, to_uri, to_tag; call_id; cseq_number, cseq_method; content_length; max_forwards; route (the first line),
-more_routes.
+more_routes; and, empty but not None where there is such a line: content_type, expires, proxy (any `Proxy-…`).
 """
+
+ABSENCE = {
+    "content-type": "content_type",
+    "expires": "expires",
+    "proxy-authenticate": "proxy",
+    "proxy-authorization": "proxy",
+    "proxy-require": "proxy",
+    "route": "route",
+}
+"Headers that are often asked for and seldom there, and the group that is None when they are not."
+
 
 # §25.1 in character classes. Repetitions are possessive (++): nothing is tried twice, whatever a hostile peer writes.
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~]"
+_TEXT = (
+    r"[\x20-\xff]"  # one range: for `re` that is twice as fast as [^\r\n], and a tab or NUL may be looked at closely
+)
 _PORT = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})(?![0-9])"
 _SENT_BY = rf"[a-z0-9.\-]++(?::{_PORT})?+"
 _PARAMETERS = rf"(?:;(?!branch|tag)[a-z0-9\-]++(?:={_WORD}++)?+){{0,16}}+"
@@ -40,13 +54,12 @@ def _address(name: str) -> str:
 
 
 # What may stand once is guarded by (?(group)(?!)|…): then a second one does not match. Alternatives begin with a letter,
-# for those that begin with another one are passed over at once. `[^\r\n\0]` and not `[^\r\n]`, for three and more become a
-# bitmap, which is twice as fast.
+# for those that begin with another one are passed over at once.
 _HEAD = rf"""
-(?: SIP/2\.0\ (?P<status>[1-6][0-9][0-9])\ (?P<reason>[^\r\n\0]*+)
+(?: SIP/2\.0\ (?P<status>[1-6][0-9][0-9])\ (?P<reason>{_TEXT}*+)
   | (?P<method>[A-Z]++)\ (?P<target>[\x21-\x7e]++)\ SIP/2\.0 )
 (?: \r\n (?:
-    V (?(via) ia:[^\r\n\0]*+(?P<more_vias>)
+    V (?(via) ia:{_TEXT}*+(?P<more_vias>)
             | ia:\ (?P<via>{_TRANSPORT}\ (?P<sent_by>{_SENT_BY}){_PARAMETERS}
                        (?:;branch=(?P<branch>{_WORD}++))?+{_PARAMETERS}) )
   | From:\ (?(from)(?!)|{_address("from")})
@@ -54,14 +67,17 @@ _HEAD = rf"""
   | C (?: all-ID:\ (?(call_id)(?!)|(?P<call_id>[\x21-\x7e]++))
         | Seq:\ (?(cseq_number)(?!)|(?P<cseq_number>[0-9]{{1,9}}+)\ (?P<cseq_method>[A-Z]++))
         | ontent-Length:\ (?(content_length)(?!)|(?P<content_length>[0-9]{{1,5}}+))
-        | ontent-Type: (?(content_type)(?!)|[^\r\n\0]*+(?P<content_type>))
-        | ontact:[^\r\n\0]*+ )
+        | ontent-Type: (?(content_type)(?!)|{_TEXT}*+(?P<content_type>))
+        | ontact:{_TEXT}*+ )
   | Max-Forwards:\ (?(max_forwards)(?!)|(?P<max_forwards>[0-9]{{1,2}}+))
-  | Route: (?(route)[^\r\n\0]*+(?P<more_routes>)|\ (?P<route>[^\r\n\0]*+))
-  | Expires: (?(expires)(?!)|[^\r\n\0]*+(?P<expires>))
-  | (?! [VvFfTtCcMmRrEe]
-        (?i:ia|rom|o|imestamp|all-id|seq|ontent-length|ontent-type|ontact|ax-forwards|oute|xpires) : )
-    [A-Za-z]{_WORD}++:[^\r\n\0]*+
+  | Route: (?(route){_TEXT}*+(?P<more_routes>)|\ (?P<route>{_TEXT}*+))
+  | Expires: (?(expires)(?!)|{_TEXT}*+(?P<expires>))
+  | Record-Route:{_TEXT}*+
+  | Proxy-{_WORD}++:{_TEXT}*+(?P<proxy>)
+  | [ABDG-LNOQSUW-Z]{_WORD}++:{_TEXT}*+
+  | (?! (?: [Vv](?i:ia) | [Ff](?i:rom) | [Tt](?i:o|imestamp) | [Cc](?i:all-id|seq|ontent-length|ontent-type)
+          | [Mm](?i:ax-forwards) | [Rr](?i:oute) | [Ee](?i:xpires) ) : | [Pp](?i:roxy-) )
+    [A-Za-z]{_WORD}++:{_TEXT}*+
 ) ){{1,256}}+
 """
 

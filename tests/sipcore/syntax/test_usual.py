@@ -89,6 +89,8 @@ ODD = [
     "route: <sip:c;lr>",
     "Record-Route: <sip:d;lr>",
     "Proxy-Authorization: Digest a",
+    "PROXY-Require: x",
+    "proxy-require: x",
     "proxy-authorization : Digest b",
     "Timestamp: 54",
     "Subject: Route: <sip:not;lr>",
@@ -118,6 +120,8 @@ START = [
 ATTRIBUTES = [
     "call_id",
     "cseq",
+    "cseq_method",
+    "route_lines",
     "from_tag",
     "to_tag",
     "branch",
@@ -132,7 +136,18 @@ ATTRIBUTES = [
     "lines",
     "keys",
 ]
-NAMES = ("Route", "route", "via", "Subject", "proxy-authorization", "x-odd.name!%", "contact", "content-type", "absent")
+NAMES = (
+    "Route",
+    "route",
+    "via",
+    "Subject",
+    "proxy-authorization",
+    "x-odd.name!%",
+    "contact",
+    "content-type",
+    "proxy-require",
+    "absent",
+)
 
 
 @st.composite
