@@ -1,4 +1,6 @@
-"""What the core reports: one frozen record for each thing that happened, in order.
+"""What the core reports: one record for each thing that happened, in order. Nobody changes one.
+
+They are not `frozen`: that takes three times as long to make, and some ten are made for a call.
 
 Every event but DialogEnded carries the ServerRequest it is about. Requests inside a dialog that the core forwards on
 its own (see `core.py`) give no events, except that a BYE which went through is a DialogEnded.
@@ -35,14 +37,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestReceived:
     """A new request for the routing script: valid, not a retransmission, not inside a dialog of ours."""
 
     request: ServerRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestCancelled:
     """The caller gave up; the 487 is out already."""
 
@@ -51,7 +53,7 @@ class RequestCancelled:
     "Reason values of his CANCEL. Empty also when his connection closed and did not come back."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BranchAdded:
     """A branch was started."""
 
@@ -59,7 +61,7 @@ class BranchAdded:
     branch: Branch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BranchProvisional:
     """A branch sent a provisional response above 100, other than the one before."""
 
@@ -68,7 +70,7 @@ class BranchProvisional:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BranchFinal:
     """A branch is over: its final response, 408 when it never gave one, 503 when it could not be sent.
 
@@ -80,7 +82,7 @@ class BranchFinal:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BranchCancelled:
     """We gave a branch up; the CANCEL goes out now or with the phone's first provisional response (§9.1)."""
 
@@ -91,7 +93,7 @@ class BranchCancelled:
     phone is called anew elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class InjectRejected:
     """A target was not tried."""
 
@@ -101,7 +103,7 @@ class InjectRejected:
     "gone, final, cancelled, barred, duplicate, declined, limit, no-flow or send-failed."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HoldOpened:
     """The request now waits for branches to come."""
 
@@ -110,7 +112,7 @@ class HoldOpened:
     branches: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HoldClosed:
     """It no longer does; branches that live go on."""
 
@@ -119,7 +121,7 @@ class HoldClosed:
     "deadline, count, last-flag, no-more (or what the script said instead), final or cancel."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TakeoverStarted:
     """A pickup has begun: at least one phone of the picker is being called."""
 
@@ -127,7 +129,7 @@ class TakeoverStarted:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TakeoverEnded:
     """A pickup is over; exactly one for each call of `inject_branches` with `cancel` that did not raise."""
 
@@ -137,7 +139,7 @@ class TakeoverEnded:
     "done, failed, lost (an original phone answered), caller-gone or timeout."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FinalSent:
     """The final response; exactly one for each request that was received."""
 
@@ -150,21 +152,21 @@ class FinalSent:
     "The branch that it came from."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Acknowledged:
     """The ACK to a final response other than 2xx has come: the phone's line is free again."""
 
     request: ServerRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestTerminated:
     """The server transaction is destroyed; words about it raise TransactionGone from now on."""
 
     request: ServerRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DialogEnded:
     """A BYE went through, in either direction."""
 
