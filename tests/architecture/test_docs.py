@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from sipcore.contract.events import CATALOGUE
+from tests.acceptance.markers import proofs
+from tests.acceptance.table import PAGE, page
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,3 +29,8 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
+
+
+def test_the_page_of_acceptance_is_not_stale() -> None:
+    stale = "docs/acceptance.md is stale: run `python -m tests.acceptance` and commit what it writes"
+    assert PAGE.read_text(encoding="utf-8") == page(proofs()), stale
