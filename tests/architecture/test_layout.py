@@ -29,6 +29,7 @@ TESTED_ELSEWHERE = {
 BEHAVIOURS = {
     "calls/test_with_the_core.py",
     "proxy/test_interleavings.py",
+    "syntax/test_usual_messages.py",
 }
 "Test files that are about a room as a whole, not about one module."
 

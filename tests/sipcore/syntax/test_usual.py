@@ -234,11 +234,6 @@ def test_both_ways_lead_to_the_same_for_each_odd_line(line):
                     assert isinstance(short, tuple) == isinstance(careful, tuple)
 
 
-@pytest.mark.parametrize("data", [wire("\n".join((START[0], *PLAIN))), RESPONSE])
-def test_ordinary_messages_take_the_short_way(data):
-    assert parse_message(data).usual is not None
-
-
 @given(messages())
 @example(INVITE)
 @example(INVITE.replace(b";rport", b";rport\r\n =9"))
