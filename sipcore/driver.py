@@ -212,7 +212,10 @@ class Driver:
         self._release(event.request, "cancelled")
 
     def _final_sent(self, event: FinalSent) -> None:
-        self._release(event.request, "cancelled" if event.origin == "cancel" else "tx-final")
+        user = event.request.user
+        if user is not None:
+            user.release("cancelled" if event.origin == "cancel" else "tx-final")
+            user.ended(event)
 
     def _request_terminated(self, event: RequestTerminated) -> None:
         self._release(event.request, "gone")

@@ -154,6 +154,7 @@ E_PUSH_FAILED = declare_event(
 )
 E_PUSH_SUPPRESSED = declare_event("E_PUSH_SUPPRESSED", index=("aor",), aor=str, device=str, provider=str, why=str)
 E_PUSH_WOKE = declare_event("E_PUSH_WOKE", index=("aor",), aor=str, device=str, ms=int)
+E_PUSH_LATE = declare_event("E_PUSH_LATE", index=("aor",), aor=str, device=str, cause=int)
 E_PUSH_TOKEN_INVALID = declare_event(
     "E_PUSH_TOKEN_INVALID", index=("aor",), aor=str, device=str, provider=str, reason=str
 )

@@ -25,6 +25,7 @@ from ..syntax import Request, Response, make_response, salvage_request
 from ..transaction import TimerQueue, Timers, TransactionLayer
 from .cause import ENDED, Cause
 from .edge import Edge, Limits, Policy
+from .ended_call import EndedCall
 from .events import FinalSent, InjectRejected, RequestCancelled
 from .flow_token import FlowTokens
 from .forwarding import Forwarder, flow_of, own_routes
@@ -331,6 +332,17 @@ class ProxyCore:
     def hang_up(self, request: ServerRequest, *, now: float, status: int = 480) -> None:
         """End a call that rings, on behalf of an administrator."""
         self.reply(request, status, now=now)
+
+    def show_ended(self, request: ServerRequest, target: Target, cause: Cause, *, now: float) -> bool:
+        """Show a phone an INVITE that has ended, and its end; False when the phone cannot be reached.
+
+        For a phone that was woken for the call and has missed it, see `ended_call.py`. The request may be gone already.
+        """
+        self._now = now
+        if not self.is_reachable(target.flow):
+            return False
+        EndedCall(self).show(request, target, cause, now)
+        return True
 
     # figures
 

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from ..transaction import ClientTransaction
     from .branch import Branch
     from .core import ProxyCore
+    from .ended_call import EndedCall
 
 __all__ = ["absorb"]
 
 
-def absorb(core: ProxyCore, branch: Branch, transaction: ClientTransaction, answer: Response, now: float) -> None:
+def absorb(
+    core: ProxyCore, branch: Branch | EndedCall, transaction: ClientTransaction, answer: Response, now: float
+) -> None:
     """ACK a 2xx and hang up on it; ACK it again each time it is repeated (§13.2.2.4).
 
     More answers than `limits.absorbed_answers` are left to their phones, which give up by themselves.

@@ -25,6 +25,7 @@ from ..contract.location import Binding, BindingChanges
 from ..errors import MalformedMessage, RegisterRefused
 from ..registrar import apply_register, ok_headers, push_keys_dropped, push_report
 from .contact_events import are_mere_refreshes, events_of
+from .late_phones import LatePhones, cause_of_end
 from .phones import Phone, binding_of_request, targets_of
 from .transaction import TransactionRef
 from .waking import AwaitedDevices, push_ended
@@ -32,6 +33,7 @@ from .waking import AwaitedDevices, push_ended
 if TYPE_CHECKING:
     from ..contract.flow import Flow
     from ..ebr.routing import EventRouting, Subscription, WaitResult
+    from ..proxy.events import FinalSent
     from ..proxy.request import ServerRequest
     from ..syntax import Request
     from .environment import Environment
@@ -71,6 +73,11 @@ class RequestContext:
         """End what was subscribed for this request."""
         if self._ref is not None:
             self._environment.routing.release(self._ref, why)
+
+    def ended(self, final: FinalSent) -> None:
+        """The final response has been sent: phones that were pushed for it and come too late are shown how it ended."""
+        if self.awaited is not None and self.callee is not None:
+            LatePhones(self._environment, self.handle, self.awaited, cause_of_end(final)).wait(self.callee.aor)
 
     # What a script reads.
 
@@ -324,10 +331,9 @@ class RequestContext:
             return
         epoch = env.epoch()
         deadline = epoch + self.settings.wake_seconds
-        if self.settings.hold == "auto":
-            self.awaited = AwaitedDevices(callee.push_devices)
-            outcomes = (E_PUSH_SENT, E_PUSH_FAILED, E_PUSH_SUPPRESSED)
-            await self.notify_on_event(outcomes, {"aor": callee.aor}, push_ended, self.settings.wake_seconds)
+        self.awaited = AwaitedDevices(callee.push_devices)
+        outcomes = (E_PUSH_SENT, E_PUSH_FAILED, E_PUSH_SUPPRESSED)
+        await self.notify_on_event(outcomes, {"aor": callee.aor}, push_ended, self.settings.wake_seconds)
         details = {
             "aor": callee.aor,
             "call_uid": self.call_uid,
@@ -347,8 +353,8 @@ class RequestContext:
         env.touched()
 
     def end_hold_when_all_came(self) -> None:
-        """End the hold when no push device is left that may still come."""
-        if self.awaited is not None and self.awaited.is_complete:
+        """With `PBX_HOLD=auto`, end the hold when no push device is left that may still come."""
+        if self.settings.hold == "auto" and self.awaited is not None and self.awaited.is_complete:
             self.wait_no_more_branches()
 
     # Calls and pickup.

@@ -42,6 +42,10 @@ class AwaitedDevices:
         """That device cannot be woken for this call."""
         self._failed.add(key)
 
+    def expects(self, key: str) -> bool:
+        """Whether that device was pushed and has not come."""
+        return key in self._pushed and key not in self._came
+
     @property
     def is_complete(self) -> bool:
         """Whether every device has come or failed."""

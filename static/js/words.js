@@ -45,6 +45,7 @@ const SENTENCES = {
   E_PUSH_FAILED: ["bell-off", "red", () => gettext("%(provider)s refused a push for %(aor)s: %(provider_reason)s")],
   E_PUSH_SUPPRESSED: ["bell-off", "secondary", () => gettext("No push for %(aor)s: %(why)s")],
   E_PUSH_WOKE: ["sun", "green", () => gettext("A phone of %(aor)s woke up after %(ms)s ms")],
+  E_PUSH_LATE: ["moon", "yellow", () => gettext("A phone of %(aor)s woke up after the call had ended")],
   E_PUSH_TOKEN_INVALID: ["bell-off", "red", () => gettext("%(provider)s does not know a phone of %(aor)s any more: %(reason)s")],
   E_SUB_CANCELLED: ["x", "secondary", () => gettext("A subscription to %(event)s ended: %(why)s")],
   E_SUB_FAILED: ["bug", "red", () => gettext("The route for %(event)s failed: %(error)s")],
