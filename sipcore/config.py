@@ -23,6 +23,7 @@ __all__ = ["WorkerConfig", "default_route_address"]
 MOST_WORKERS = 64
 SHIPPED_ROUTES = Path(__file__).parent / "routes" / "pbx.py"
 HOLDS = ("auto", "always", "push")
+WAITINGS = ("auto", "100", "180", "182", "183")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOCALHOST = "127.0.0.1"
 
@@ -59,6 +60,8 @@ class WorkerConfig:
     "PBX_RING_SECONDS: how long a phone may ring."
     hold: str = "auto"
     "PBX_HOLD: when a call waits for phones that are not there yet: auto, always or push."
+    waiting: str = "auto"
+    "PBX_WAITING: what a caller hears while a phone is being woken: auto, 100, 180, 182 or 183."
     pickup_codes: tuple[str, ...] = ("33", "*8")
     "PBX_PICKUP_CODE: dialled for group pickup."
     pickup_directed: str = "**"
@@ -91,6 +94,7 @@ class WorkerConfig:
             wake_seconds=self.wake_seconds,
             ring_seconds=self.ring_seconds,
             hold=self.hold,
+            waiting=self.waiting,
             pickup_codes=self.pickup_codes,
             pickup_directed=self.pickup_directed,
             trusted_sources=self.trusted_sources,
@@ -145,6 +149,7 @@ class WorkerConfig:
             wake_seconds=read("PBX_WAKE_SECONDS", values.seconds(0, 600), "20"),
             ring_seconds=read("PBX_RING_SECONDS", values.seconds(1, 3600), "60"),
             hold=read("PBX_HOLD", values.one_of(HOLDS), "auto"),
+            waiting=read("PBX_WAITING", values.one_of(WAITINGS), "auto"),
             pickup_codes=codes,
             pickup_directed=directed,
             global_decline=read("PBX_GLOBAL_DECLINE", values.read_flag, "off"),

@@ -94,6 +94,11 @@ class ResponseContext:
         self._timer: Timer | None = None
         self._timer_at = 0.0
 
+    @property
+    def has_rung(self) -> bool:
+        """Whether a phone has said more than 100."""
+        return self._rang
+
     # targets
 
     def add(

@@ -155,6 +155,17 @@ class RequestContext:
             env.core.reply(handle, status, reason, headers, now=env.monotonic(), body=body)
             env.touched()
 
+    def progress(self, status: int, reason: str | None = None) -> None:
+        """Send the caller a provisional response of our own, unless a phone has rung already: it knows better.
+
+        Nor to a caller who insists on reliable ones (RFC 3262), for there is no dialog that his PRACK could go to.
+        """
+        context = self.handle.context
+        if context is not None and context.has_rung:
+            return
+        if self.method == "INVITE" and "100rel" not in self.request.values("require"):
+            self.reply(status, reason)
+
     async def authenticate(self) -> SubscriberRecord | None:
         """Return the subscriber who asks, or None when the request has been challenged or refused."""
         self.caller = await self._environment.authentication(self)
@@ -324,14 +335,19 @@ class RequestContext:
         `phones` are those rung already: their devices are pushed only if they do not ring within a moment, since a
         connection may look alive when its phone is not. The job leaves once the call is on the board, where whoever
         pushes looks whether it is still wanted. With `PBX_HOLD=auto` the hold ends as soon as every device
-        has come or has failed for good.
+        has come or has failed for good. What the caller hears meanwhile is set by `PBX_WAITING`.
         """
         env = self._environment
         if self.handle.is_cancelled or self.handle.is_final:
             return
         epoch = env.epoch()
         deadline = epoch + self.settings.wake_seconds
-        self.awaited = AwaitedDevices(callee.push_devices)
+        waiting = self.settings.waiting
+        if waiting == "auto":
+            waiting = "100" if phones else "180"
+        self.awaited = AwaitedDevices(callee.push_devices, progress=180 if waiting == "180" else 0)
+        if waiting in ("182", "183"):
+            self.progress(int(waiting), "Push Sent" if waiting == "182" else None)
         outcomes = (E_PUSH_SENT, E_PUSH_FAILED, E_PUSH_SUPPRESSED)
         await self.notify_on_event(outcomes, {"aor": callee.aor}, push_ended, self.settings.wake_seconds)
         details = {

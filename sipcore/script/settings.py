@@ -19,6 +19,9 @@ class ScriptSettings:
     "How long a phone may ring."
     hold: str = "auto"
     "When a call waits for phones that are not there yet: auto, always or push."
+    waiting: str = "auto"
+    """What the caller hears while a phone is being woken: `100` nothing, `182` or `183` at once, `180` once a push was
+    accepted, `auto` that 180 where no phone of the callee is registered."""
     pickup_codes: tuple[str, ...] = ("33", "*8")
     pickup_directed: str = "**"
     trusted_sources: tuple[str, ...] = ()

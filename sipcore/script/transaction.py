@@ -95,6 +95,10 @@ class TransactionRef:
         env.touched()
         return bool(started)
 
+    def progress(self, status: int, reason: str | None = None) -> None:
+        """Send the caller a provisional response of our own, unless a phone has rung already."""
+        self._request.progress(status, reason)
+
     def wait_no_more_branches(self) -> None:
         """End the hold: the call ends with its last branch (`t_wait_no_more_branches`)."""
         self._request.wait_no_more_branches()

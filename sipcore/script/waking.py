@@ -22,10 +22,12 @@ SUPPRESSED_GRACE = 3.0  # seconds that a phone nobody could push has to come by 
 class AwaitedDevices:
     """The push devices of a callee during one call: pushed, come, or failed for good."""
 
-    __slots__ = ("_came", "_count", "_failed", "_pushed")
+    __slots__ = ("_came", "_count", "_failed", "_pushed", "progress")
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, progress: int = 0) -> None:
         self._count = count
+        self.progress = progress
+        "The provisional status that the caller gets when a push is accepted; 0 for none."
         self._pushed: set[str] = set()
         self._came: set[str] = set()
         self._failed: set[str] = set()
@@ -59,6 +61,9 @@ async def push_ended(event: Event, transaction: TransactionRef) -> None:
         return
     if event.name == E_PUSH_SENT:
         awaited.pushed(event.device)
+        if awaited.progress:
+            transaction.progress(awaited.progress)
+            awaited.progress = 0
     elif event.name == E_PUSH_SUPPRESSED:
         if event.why in HERE:
             awaited.pushed(event.device)
