@@ -1,4 +1,4 @@
-"""Events that the web side raises: to the feed that pages watch, and to the log that remembers."""
+"""Events that the web side raises, into the same log as those of the workers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import socket
 import time
 from typing import Any
 
+from django.conf import settings
+
 from sipcore.contract import keys
+from sipcore.contract.event_log import ENTRY_FIELD
 from sipcore.contract.events import CATALOGUE, Event
 from sipcore.contract.records import to_json
 
 from .store import StoreError, store
 
-__all__ = ["EVENTS_KEPT", "raise_event"]
+__all__ = ["raise_event"]
 
 log = logging.getLogger(__name__)
 
-EVENTS_KEPT = 10_000  # about, as sipcore.store keeps: the log is to look back some hours, not to account for anything
 NODE = f"web@{socket.gethostname()}"
 
 
@@ -35,10 +37,9 @@ def raise_event(name: str, /, *, call_uid: str = "", cause_id: str = "", worker:
     event = Event(event_id, name, now, NODE, attributes, call_uid=call_uid, cause_id=cause_id)
     text = to_json(event)
     pipe = store().pipeline(transaction=False)
-    pipe.publish(keys.EVENTS_FEED, text)
     if worker:
         pipe.publish(keys.worker_channel(worker), f'{{"op":"raised","event":{text}}}')
-    pipe.xadd(keys.EVENTS_LOG, {"event": text}, maxlen=EVENTS_KEPT, approximate=True)
+    pipe.xadd(keys.EVENTS_LOG, {ENTRY_FIELD: text}, maxlen=settings.EVENT_RETENTION.entries, approximate=True)
     try:
         pipe.execute()
     except StoreError as error:

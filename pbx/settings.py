@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from sipcore.contract import event_log
 from sipcore.contract.broker import broker_beside
 
 from . import env
@@ -183,6 +184,23 @@ CELERY_BEAT_SCHEDULE = {
 # Call records
 
 KEEP_CALLS_DAYS = env.number("PBX_KEEP_CALLS_DAYS", 365, most=36500)  # 0: for ever
+
+# The event log
+
+EVENT_RETENTION = event_log.Retention(
+    env.number(
+        "PBX_KEEP_EVENTS",
+        event_log.KEEP_ENTRIES,
+        least=event_log.LEAST_AND_MOST_ENTRIES[0],
+        most=event_log.LEAST_AND_MOST_ENTRIES[1],
+    ),
+    env.number(
+        "PBX_KEEP_EVENTS_HOURS",
+        event_log.KEEP_HOURS,
+        least=event_log.LEAST_AND_MOST_HOURS[0],
+        most=event_log.LEAST_AND_MOST_HOURS[1],
+    ),
+)
 
 # Push
 

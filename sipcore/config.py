@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING
 
 from . import config_values as values
 from .contract.broker import broker_beside
+from .contract.event_log import (
+    KEEP_ENTRIES,
+    KEEP_HOURS,
+    LEAST_AND_MOST_ENTRIES,
+    LEAST_AND_MOST_HOURS,
+    USUAL_RETENTION,
+    Retention,
+)
 
 if TYPE_CHECKING:
     from .script.settings import ScriptSettings
@@ -72,6 +80,8 @@ class WorkerConfig:
     "PBX_TRUSTED_SOURCES: networks whose requests are not challenged."
     push_providers: tuple[str, ...] = ()
     "PBX_PUSH_PROVIDERS: announced to phones (RFC 8599); those that are set up where not given."
+    retention: Retention = USUAL_RETENTION
+    "PBX_KEEP_EVENTS and PBX_KEEP_EVENTS_HOURS: how much of the event log is kept."
     log_level: int = logging.INFO
     "PBX_LOG_LEVEL: debug, info, warning or error."
 
@@ -155,6 +165,10 @@ class WorkerConfig:
             global_decline=read("PBX_GLOBAL_DECLINE", values.read_flag, "off"),
             trusted_sources=read("PBX_TRUSTED_SOURCES", values.read_networks, ""),
             push_providers=read("PBX_PUSH_PROVIDERS", values.read_providers, "") or configured,
+            retention=Retention(
+                read("PBX_KEEP_EVENTS", values.whole(*LEAST_AND_MOST_ENTRIES), str(KEEP_ENTRIES)),
+                read("PBX_KEEP_EVENTS_HOURS", values.whole(*LEAST_AND_MOST_HOURS), str(KEEP_HOURS)),
+            ),
             log_level=logging.getLevelNamesMapping()[read("PBX_LOG_LEVEL", values.one_of(LOG_LEVELS), "info").upper()],
         )
         read.raise_refusals()

@@ -56,7 +56,7 @@ class Directory(Protocol):
 
 
 class EventBus(Protocol):
-    """Subscriptions that other workers can see, and events between workers and to the feed."""
+    """Subscriptions that other workers can see, events between workers, and the log of them."""
 
     @property
     def has_peers(self) -> bool:
@@ -72,10 +72,10 @@ class EventBus(Protocol):
         """Remove a subscription from the store with the next batch."""
 
     def publish(self, event: Event) -> None:
-        """Hand an event to subscriptions of other workers, and to the feed, with the next batch.
+        """Hand an event to subscriptions of other workers, and to the event log, with the next batch.
 
-        Local delivery has been done before, by EventRouting. Bounded; when the store is away the event is dropped
-        and counted.
+        Local delivery has been done before, by EventRouting. While the store is away other workers do not hear of the
+        event, and the log gets it when the store is back, in order; bounded, what is too much is dropped and counted.
         """
 
 

@@ -73,6 +73,7 @@ class Worker:
             facts=self._facts,
             worker_lost=lambda name: self._raise(E_NODE_DOWN, {"worker": name, "why": "lost"}),
             look_again=self._look_again,
+            retention=config.retention,
         )
         if not await store.start(STORE_WAIT_SECONDS):
             await store.close()

@@ -18,8 +18,8 @@ from typing import Any
 from channels.auth import get_user
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from .board import frame
 from .feed import CallFeed, TooManyListeners
+from .frames import frame
 from .listener import TOPICS, Listener
 
 __all__ = ["EventsConsumer"]

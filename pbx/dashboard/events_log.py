@@ -9,7 +9,7 @@ from typing import Any
 from pbx.store import store
 from sipcore.contract import keys
 
-from .board import public_event
+from .recent_events import shown_entry
 
 __all__ = ["KINDS", "events_before", "events_of_call"]
 
@@ -38,7 +38,7 @@ def events_before(
     while looked_at < FARTHEST:
         entries = store().xrevrange(keys.EVENTS_LOG, max=cursor if cursor == "+" else f"({cursor}", count=STEP)
         for cursor, fields in entries:
-            event = public_event(json.loads(fields["event"]))
+            event = shown_entry(cursor, fields)
             if _matches(event, kind, needle):
                 found.append(event)
                 if len(found) == limit:
@@ -53,8 +53,8 @@ def events_of_call(uid: str, around: float, *, limit: int = 200) -> list[dict[st
     """What was raised about one call that began at `around` (epoch seconds), oldest first."""
     start = f"{max(0, int((around - 5) * 1000))}-0"
     entries = store().xrange(keys.EVENTS_LOG, min=start, count=FARTHEST)
-    events = (json.loads(fields["event"]) for _, fields in entries)
-    return [public_event(event) for event in events if event.get("call_uid") == uid][:limit]
+    events = (shown_entry(*entry) for entry in entries)
+    return [event for event in events if event.get("call_uid") == uid][:limit]
 
 
 def _matches(event: Mapping[str, Any], kind: str, needle: str) -> bool:

@@ -41,6 +41,8 @@ class Event:
     call_uid: str = ""
     cause_id: str = ""
     "Id of the event or request that led to this one."
+    cursor: str = field(default="", compare=False)
+    "Where it stands in the event log; empty for one that has not been read from there."
 
     def __getattr__(self, name: str) -> Any:
         """Attributes read like fields: `event.aor`."""

@@ -15,13 +15,13 @@ __all__ = [
     "CELERY_HEARTBEAT",
     "DIRECTORY_CHANGED",
     "DIRECTORY_READY",
-    "EVENTS_FEED",
     "EVENTS_LOG",
     "SHARED_SECRET",
     "WORKERS",
     "bindings",
     "directory_group",
     "directory_subscriber",
+    "events_written",
     "pickup_claim",
     "push_sent",
     "subscription",
@@ -39,8 +39,7 @@ CALLS_REVISION = "pbx:calls:rev"  # integer, one up for each change of CALLS
 CALLS_FEED = "pbx:calls:feed"  # channel: {"rev": n, "call": {...}} or {"rev": n, "gone": "<uid>"}
 CALL_RECORDS = "pbx:cdr"  # list: CallRecord JSON, oldest first, drained by Celery
 CALL_RECORDS_DROPPED = "pbx:cdr:dropped"  # integer: records lost to the list's bound
-EVENTS_FEED = "pbx:events:feed"  # channel: Event JSON
-EVENTS_LOG = "pbx:events:log"  # stream of Event JSON under field "event", bounded
+EVENTS_LOG = "pbx:events:log"  # stream of Event JSON under field "event"; bounded by number and by age, see contract/event_log.py
 CELERY_HEARTBEAT = "pbx:jobs:alive"  # string EX: beat and a Celery worker are both running
 WORKERS = "pbx:workers"  # zset: worker -> heartbeat deadline, epoch seconds
 SHARED_SECRET = "pbx:secret"  # noqa: S105 - a key, not a secret; string: signs nonces and Record-Route, made once by the first worker
@@ -59,6 +58,11 @@ def directory_group(group: str) -> str:
 def bindings(aor: str) -> str:
     """Hash: binding key -> Binding JSON, and field `rev`; expires with the latest binding."""
     return f"pbx:loc:{aor}"
+
+
+def events_written(writer: str) -> str:
+    """String PX: the number of the last batch that this writer has added to EVENTS_LOG, so that none is added twice."""
+    return f"pbx:events:written:{writer}"
 
 
 def subscription(subscription_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Events between workers, and to the feed, on Redis.
+"""Events between workers, and into the log, on Redis.
 
 A subscription is a record with a TTL, a member of an index zset for each of its events, and of its owner's set. The
 raiser of an event asks the index which records may match, evaluates their conditions, and tells each owner on its
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from ..contract.event_log import USUAL_RETENTION, Retention
 from ..contract.events import CATALOGUE, Event
 from ..contract.keys import (
     subscription,
@@ -29,7 +30,7 @@ from ..contract.records import from_dict, from_json
 from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
 from ..errors import StoreUnavailable
 from .encoding import encode_event, encode_subscription
-from .feed import EventFeed
+from .event_log import EventLog
 from .inbox import Inbox
 from .lua import Script
 from .pipe import Pipe
@@ -83,6 +84,7 @@ class RedisEventBus:
         compile_conditions: Compile,
         deliver: Callable[[str, Event], object],
         has_peers: Callable[[], bool],
+        retention: Retention = USUAL_RETENTION,
     ) -> None:
         self._pipe = pipe
         self._worker = worker
@@ -96,7 +98,7 @@ class RedisEventBus:
         self._write_due: asyncio.Handle | None = None
         self._last_written: asyncio.Future[Any] | None = None
         self._lookups = 0
-        self.feed = EventFeed(pipe)
+        self.log = EventLog(pipe, worker, retention)
         self.unoffered = 0
         "Events that were not offered to other workers: the store was away, or there were too many at once."
         inbox.on("event", self._told)
@@ -109,7 +111,7 @@ class RedisEventBus:
     @property
     def dropped(self) -> int:
         """Events that somebody should have heard of and did not."""
-        return self.feed.dropped + self.unoffered
+        return self.log.dropped + self.unoffered
 
     def peers_changed(self) -> None:
         """Write what waits, for there may be somebody to read it now. Call it when peers come or go."""
@@ -176,7 +178,7 @@ class RedisEventBus:
 
     def publish(self, event: Event) -> None:
         if CATALOGUE[event.name].shown:
-            self.feed.tell(event)
+            self.log.tell(event)
         if self._has_peers() and self._pipe.connected:
             self._offer(event)
 

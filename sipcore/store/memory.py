@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..contract.calls import CallRecord, CallState
 from ..contract.directory import PickupGroupRecord, SubscriberRecord
+from ..contract.event_log import KEEP_ENTRIES
 from ..contract.events import CATALOGUE, Event
 from ..contract.location import Binding, BindingChanges
 from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
 from ..errors import DirectoryNotReady, StoreUnavailable
+from .event_log import MAX_KEPT
 from .held import HeldBindings
 from .ordering import by_preference, pickable, unexpired
 
@@ -29,7 +32,7 @@ class MemoryStore:
 
     def __init__(self, epoch: Callable[[], float]) -> None:
         self.epoch = epoch
-        self.available = True
+        self._available = True
         self.ready = True
         "Whether a complete directory has been published."
         self.bindings: dict[str, tuple[Binding, ...]] = {}
@@ -37,10 +40,28 @@ class MemoryStore:
         self.groups: dict[str, PickupGroupRecord] = {}
         self.subscriptions: dict[str, SubscriptionRecord] = {}
         self.buses: dict[str, MemoryEventBus] = {}
-        self.events: deque[Event] = deque(maxlen=10_000)
+        self.events: deque[Event] = deque(maxlen=KEEP_ENTRIES)
+        self._logged = 0
         self.calls: dict[str, CallState] = {}
         self.records: list[CallRecord] = []
         self.claims: dict[str, tuple[str, float]] = {}
+
+    @property
+    def available(self) -> bool:
+        """Whether the server can be reached; a test sets it."""
+        return self._available
+
+    @available.setter
+    def available(self, available: bool) -> None:
+        self._available = available
+        if available:
+            for bus in self.buses.values():
+                bus.write_kept()
+
+    def log(self, event: Event) -> None:
+        """Add an event to the log."""
+        self._logged += 1
+        self.events.append(replace(event, cursor=f"{self._logged}-0"))
 
     def check(self) -> None:
         """Raise StoreUnavailable when the store is away."""
@@ -122,6 +143,7 @@ class MemoryEventBus:
         self._compile = compile_conditions
         self.deliver = deliver
         self.dropped = 0
+        self._kept: deque[Event] = deque(maxlen=MAX_KEPT)
         store.buses[worker] = self
 
     @property
@@ -140,9 +162,9 @@ class MemoryEventBus:
 
     def publish(self, event: Event) -> None:
         if not self._store.available:
-            self.dropped += 1
+            self._kept.append(event)
             return
-        self._store.events.append(event)
+        self._store.log(event)
         for record in list(self._store.subscriptions.values()):
             if record.owner == self._worker or event.name not in record.events or event.name not in CATALOGUE:
                 continue
@@ -152,6 +174,11 @@ class MemoryEventBus:
                     del self._store.subscriptions[record.id]
                 else:
                     owner.deliver(record.id, event)
+
+    def write_kept(self) -> None:
+        """Add to the log what happened while the store was away. It is offered to nobody."""
+        while self._kept:
+            self._store.log(self._kept.popleft())
 
 
 class MemoryCallBoard:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..contract.event_log import USUAL_RETENTION, Retention
 from ..contract.events import Event
 from ..contract.subscriptions import ConditionRecord
 from .call_board import RedisCallBoard
@@ -37,6 +38,7 @@ class RedisStore:
         facts: Callable[[], Mapping[str, str | int | float]] = dict,
         worker_lost: Callable[[str], None] = lambda name: None,
         look_again: Callable[[], None] = lambda: None,
+        retention: Retention = USUAL_RETENTION,
     ) -> None:
         self.pipe = Pipe(url, name=worker)
         self.inbox = Inbox(url, worker)
@@ -59,6 +61,7 @@ class RedisStore:
             compile_conditions=compile_conditions,
             deliver=deliver,
             has_peers=self._has_peers,
+            retention=retention,
         )
         self.call_board = RedisCallBoard(self.pipe, has_peers=self._has_peers)
         self.heartbeat.on_forgotten += [self.event_bus.write_again, self.call_board.put_again]
@@ -85,7 +88,7 @@ class RedisStore:
     async def close(self) -> None:
         """Leave and close, once what is queued has been written."""
         await self.heartbeat.stop()
-        self.event_bus.feed.flush()
+        self.event_bus.log.flush()
         await self.call_board.flush()
         await self.inbox.close()
         await self.pipe.close()

@@ -43,7 +43,7 @@ const feed = new Feed(document);
 const live = new Live({
   calls: board,
   events: {
-    snapshot: (events) => feed.snapshot(events),
+    snapshot: (events, gap) => feed.snapshot(events, gap),
     dropped: (number) => feed.dropped(number),
     happened: (event) => {
       feed.happened(event);

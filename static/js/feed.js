@@ -30,7 +30,8 @@ export class Feed {
     this.textField.addEventListener("input", () => this.narrow());
   }
 
-  snapshot(events) {
+  snapshot(events, gap = false) {
+    if (gap) this.gap(gettext("More has happened than is shown here; older events are in the log"));
     for (const event of events) this.take(event);
     this.settle();
   }
@@ -42,6 +43,11 @@ export class Feed {
 
   dropped(count) {
     const text = interpolate(ngettext("%s event was too much for this page", "%s events were too much for this page", count), [count]);
+    this.gap(text);
+  }
+
+  // From here on down something is missing.
+  gap(text) {
     this.list.prepend(element("li.feed-gap", { "data-ts": Date.now() / 1000 }, text));
   }
 

@@ -1,9 +1,10 @@
 // The WebSocket of /ws/v1/events: snapshot, numbered changes, and how to come back after a drop.
 //
 // `new Live({calls, events, state})` takes handlers: calls.snapshot(list), calls.changed(call), calls.gone(uid),
-// events.snapshot(list), events.happened(event), events.dropped(count), state(name). A change is handed on only when its
-// number follows the last one; a hole asks the server for a snapshot. States: connecting, live, reconnected, stale (the
-// server has lost its own source), lost, refused.
+// events.snapshot(list, gap), events.happened(event), events.dropped(count), state(name, fetched). A change is handed on only
+// when its number follows the last one; a hole asks the server for a snapshot, and after a drop the server is told how far
+// we have come. States: connecting, live, reconnected (with how many events were fetched), stale (the server has lost its
+// own source), lost, refused.
 
 const FIRST_DELAY = 500; // ms
 const LONGEST_DELAY = 15000; // ms
@@ -16,7 +17,7 @@ export class Live {
     this.handlers = handlers;
     this.topics = ["calls", "events"].filter((topic) => handlers[topic]);
     this.seq = {};
-    this.lastEvent = null;
+    this.cursor = null; // of the last event
     this.delay = FIRST_DELAY;
     this.skew = 0; // server's clock minus ours, in seconds
     this.wasLive = false;
@@ -44,7 +45,7 @@ export class Live {
     socket.onopen = () => {
       const resume = {};
       if (this.seq.calls !== undefined) resume.calls = this.seq.calls;
-      if (this.lastEvent) resume.events = this.lastEvent;
+      if (this.cursor) resume.events = this.cursor;
       this.say({ op: "subscribe", topics: this.topics, resume_from: resume });
     };
     socket.onmessage = (message) => {
@@ -73,12 +74,18 @@ export class Live {
         break;
       case "snapshot":
         this.seq[frame.topic] = frame.seq;
-        if (frame.topic === "events") this.remember(frame.events);
-        handler.snapshot(frame[frame.topic]);
+        if (frame.cursor) this.cursor = frame.cursor;
+        handler.snapshot(frame[frame.topic], frame.gap === true);
         this.arrived();
         break;
       case "resumed":
+        this.seq[frame.topic] = frame.seq;
         this.arrived();
+        if (frame.topic === "events") {
+          this.cursor = frame.cursor;
+          handler.snapshot(frame.events, false);
+          if (frame.events.length) this.handlers.state?.(this.state, frame.events.length);
+        }
         break;
       case "dropped":
         handler.dropped?.(frame.count);
@@ -92,14 +99,10 @@ export class Live {
         if (frame.type === "call.gone") handler.gone(frame.data.uid);
         else if (frame.type === "call.changed") handler.changed(frame.data);
         else {
-          this.remember([frame.data]);
+          this.cursor = frame.cursor;
           handler.happened(frame.data);
         }
     }
-  }
-
-  remember(events) {
-    if (events.length) this.lastEvent = events[events.length - 1].id;
   }
 
   arrived() {
@@ -133,6 +136,6 @@ export class Live {
   become(state) {
     if (state === this.state) return;
     this.state = state;
-    this.handlers.state?.(state);
+    this.handlers.state?.(state, 0);
   }
 }

@@ -41,7 +41,7 @@ ROOMS = PURE_ROOMS | {
     "driver": {"syntax", "proxy", "calls", "ebr", "script", "transport", "ports"} | CONTRACT_AND_ERRORS,
     "assembly": BELOW_SCRIPT | {"script", "driver", "tokens"},
     "config_values": {"errors"},
-    "config": {"config_values", "contract.broker", "errors", "script.settings"},
+    "config": {"config_values", "contract.broker", "contract.event_log", "errors", "script.settings"},
 }
 "Every room of sipcore but those that join the others."
 

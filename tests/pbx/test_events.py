@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pbx import store as stores
-from pbx.events import EVENTS_KEPT, raise_event
+from pbx.events import raise_event
 from sipcore.contract import keys
+from sipcore.contract.event_log import Retention, read_entry
 from sipcore.contract.events import E_PUSH_WOKE, Event
-from sipcore.contract.records import from_json
+from sipcore.contract.records import from_dict
 
 
-def test_an_event_is_told_and_remembered(store):
-    listening = store.pubsub(ignore_subscribe_messages=True)
-    listening.subscribe(keys.EVENTS_FEED)
-    listening.get_message(timeout=1)
-
+def test_an_event_is_in_the_log(store):
     event = raise_event(E_PUSH_WOKE, aor="101@pbx.test", device="k1", ms=1800, call_uid="u1")
 
-    told = listening.get_message(timeout=1)["data"]
-    ((_, kept),) = store.xrange(keys.EVENTS_LOG)
-    assert from_json(Event, told) == event
-    assert kept["event"] == told
+    ((cursor, fields),) = store.xrange(keys.EVENTS_LOG)
+    assert read_entry(cursor, fields) == event
+    assert read_entry(cursor, fields).cursor == cursor
     assert (event.ms, event.call_uid) == (1800, "u1")
+
+
+def test_a_worker_is_told_of_it_as_well(store):
+    listening = store.pubsub(ignore_subscribe_messages=True)
+    listening.subscribe(keys.worker_channel("w1"))
+    listening.get_message(timeout=1)
+
+    event = raise_event(E_PUSH_WOKE, aor="101@pbx.test", device="k1", ms=1800, worker="w1")
+
+    told = json.loads(listening.get_message(timeout=1)["data"])
+    assert (told["op"], from_dict(Event, told["event"])) == ("raised", event)
 
 
 def test_ids_sort_by_time(store):
@@ -40,13 +49,13 @@ def test_only_declared_attributes_can_be_told(attributes, store):
     assert store.xlen(keys.EVENTS_LOG) == 0
 
 
-def test_the_log_is_bounded(store, monkeypatch):
-    asked = []
-    monkeypatch.setattr("redis.client.Pipeline.xadd", lambda self, *_, **options: asked.append(options))
+def test_the_log_is_bounded(store, settings):
+    settings.EVENT_RETENTION = Retention(entries=100)
 
-    raise_event(E_PUSH_WOKE, aor="a", device="k", ms=1)
+    for number in range(400):
+        raise_event(E_PUSH_WOKE, aor="a", device="k", ms=number)
 
-    assert asked == [{"maxlen": EVENTS_KEPT, "approximate": True}]
+    assert 100 <= store.xlen(keys.EVENTS_LOG) < 300  # whole nodes of the stream go
 
 
 def test_without_redis_an_event_is_news_nobody_hears(settings, caplog):

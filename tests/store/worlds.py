@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from sipcore.contract.calls import CallState
+from sipcore.contract.event_log import read_entry
 from sipcore.contract.events import Event
 from sipcore.contract.keys import (
     CALL_RECORDS,
@@ -242,7 +243,7 @@ class RedisWorld(World):
         await until(lambda: all(worker.store.is_available for worker in self.workers))
 
     def logged(self):
-        return [from_json(Event, fields["event"]) for _, fields in self.reader.xrange(EVENTS_LOG)]
+        return [read_entry(*entry) for entry in self.reader.xrange(EVENTS_LOG)]
 
     def subscriptions(self):
         return sorted(key.removeprefix("pbx:ebr:sub:") for key in self.reader.keys("pbx:ebr:sub:*"))

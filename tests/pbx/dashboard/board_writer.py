@@ -53,14 +53,14 @@ class BoardWriter:
         self.redis.hset(keys.CALLS, state.uid, to_json(state))
         return rev
 
-    def raise_event(self, name: str, *, logged: bool = True, heard: bool = True, **attributes: Any) -> str:
+    def raise_event(self, name: str, **attributes: Any) -> str:
+        """An event in the log; return its cursor."""
         event = Event(f"w1-{time.time_ns()}", name, time.time(), "w1", attributes)
-        if logged:
-            self.redis.xadd(keys.EVENTS_LOG, {"event": to_json(event)})
-        if heard:
-            self.redis.publish(keys.EVENTS_FEED, to_json(event))
-        return event.id
+        return self.redis.xadd(keys.EVENTS_LOG, {"event": to_json(event)})
 
     def drop_subscribers(self) -> None:
-        """Cut every subscription's connection, as a failing network would."""
+        """Cut every connection that listens, as a failing network would."""
         self.redis.client_kill_filter(_type="pubsub", skipme=True)
+        for client in self.redis.client_list(_type="normal"):
+            if "xread" in client["cmd"]:
+                self.redis.client_kill_filter(_id=client["id"])

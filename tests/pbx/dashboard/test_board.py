@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pbx.dashboard.board import RECENT_CHANGES, RECENT_EVENTS, Board, Gap, public_event
+from pbx.dashboard.board import RECENT_CHANGES, Board, Gap
 
 
 def changed(rev, uid="a", **fields):
@@ -95,35 +95,3 @@ def test_only_so_many_changes_are_kept():
 
     assert board.calls_since(9) is None
     assert len(board.calls_since(10)) == RECENT_CHANGES
-
-
-def event(number, **attributes):
-    return {"id": f"e{number:04}", "name": "E_NODE_UP", "ts": number, "node": "w", "attributes": attributes}
-
-
-def test_an_event_in_both_log_and_feed_is_shown_once():
-    board = Board()
-    board.load_events([event(1), event(2)])
-
-    assert board.add_event(event(2)) is None
-    assert json.loads(board.add_event(event(3)))["seq"] == 3
-    assert [e["id"] for e in json.loads(board.events_snapshot())["events"]] == ["e0001", "e0002", "e0003"]
-
-
-def test_events_are_resumed_after_the_last_one_seen_and_bounded():
-    board = Board()
-    for number in range(RECENT_EVENTS + 5):
-        board.add_event(event(number))
-
-    everything = json.loads(board.events_snapshot())["events"]
-    later = json.loads(board.events_snapshot(after=everything[-3]["id"]))["events"]
-
-    assert len(everything) == RECENT_EVENTS
-    assert [e["id"] for e in later] == [e["id"] for e in everything[-2:]]
-    assert json.loads(board.events_snapshot(after="unknown"))["events"] == everything
-
-
-def test_what_could_send_a_push_or_claim_a_call_is_not_shown():
-    shown = public_event(event(1, token="t0k3n", binding={"contact": "sip:x"}, pn_prid="secret", aor="101@pbx.test"))
-
-    assert shown["attributes"] == {"aor": "101@pbx.test"}

@@ -269,7 +269,7 @@ def test_the_feed_is_narrowed_by_kind_and_text(open_page, workers):
 def test_the_page_of_events_goes_back_as_far_as_the_log(open_page, workers):
     workers.redis.delete(keys.EVENTS_LOG)
     for number in range(260):
-        workers.raise_event("E_NODE_UP", worker=f"old{number}", heard=False)
+        workers.raise_event("E_NODE_UP", worker=f"old{number}")
     page = live(open_page("/events/?q=old"))
     page.wait_for_selector("text=old259")
 

@@ -8,6 +8,7 @@ import pytest
 
 from pbx.dashboard import feed as feed_module
 from pbx.dashboard.feed import CallFeed, TooManyListeners
+from pbx.dashboard.recent_events import FIRST_EVENTS
 
 from .board_writer import call
 
@@ -212,20 +213,116 @@ def test_a_store_that_lost_its_data_does_not_leave_ghosts(board):
     asyncio.run(scenario())
 
 
+class EventReader(Browser):
+    """A browser that shows events: their cursors, in the order in which they came."""
+
+    def __init__(self, feed, resume_from=None):
+        super().__init__(feed, "events", resume_from=resume_from)
+        self.cursors = []
+
+    async def read(self):
+        frame = await super().read()
+        if frame.get("topic") == "events":
+            news = [frame["data"]] if frame["op"] == "event" else frame["events"]
+            self.cursors += [event["cursor"] for event in news]
+        return frame
+
+    async def until_cursor(self, cursor):
+        while cursor not in self.cursors:
+            await self.read()
+        return self.cursors
+
+
 def test_events_start_with_the_log_and_go_on_without_repetition(board):
     async def scenario():
-        board.raise_event("E_NODE_UP", worker="w1", heard=False)
+        first = board.raise_event("E_NODE_UP", worker="w1")
         async with running(board.url) as feed:
-            browser = Browser(feed, "events")
-            await write(board.raise_event, "E_PUSH_SENT", aor="101@pbx.test", token="t0k3n")
-            seen = []
-            while len(seen) < 2:
-                frame = await browser.read()
-                seen += frame.get("events", [])
-                seen += [frame["data"]] if frame["op"] == "event" else []
+            browser = EventReader(feed)
+            await browser.until_cursor(first)
+            second = await write(board.raise_event, "E_PUSH_SENT", aor="101@pbx.test", token="t0k3n")
 
-            assert [event["name"] for event in seen] == ["E_NODE_UP", "E_PUSH_SENT"]
+            assert await browser.until_cursor(second) == [first, second]
+            assert [frame["op"] for frame in browser.frames if frame["op"] != "status"] == ["snapshot", "event"]
             assert "t0k3n" not in json.dumps(browser.frames)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("process", ["the same", "another"])
+def test_a_browser_that_comes_back_gets_the_events_it_missed_and_no_other(board, process):
+    async def scenario():
+        cursors = [board.raise_event("E_NODE_UP", worker=str(number)) for number in range(10)]
+        async with running(board.url) as feed, running(board.url) as other:
+            browser = EventReader(feed)
+            await browser.until_cursor(cursors[-1])
+            feed.leave(browser.listener)
+            missed = [await write(board.raise_event, "E_NODE_UP", worker="missed") for _ in range(12)]
+
+            witness = EventReader(feed)
+            await witness.until_cursor(missed[-1])
+            again = EventReader(feed if process == "the same" else other, resume_from=cursors[-1])
+            later = await write(board.raise_event, "E_NODE_UP", worker="later")
+
+            assert await again.until_cursor(later) == [*missed, later]
+            frames = [frame for frame in again.frames if frame["op"] != "status"]
+            assert (frames[0]["op"], len(frames[0]["events"]) >= 12) == ("resumed", True)
+
+    asyncio.run(scenario())
+
+
+def test_who_has_been_away_for_longer_than_is_kept_here_gets_it_from_the_log(board):
+    async def scenario():
+        cursors = [board.raise_event("E_NODE_UP", worker=str(number)) for number in range(FIRST_EVENTS + 100)]
+        async with running(board.url) as feed:
+            browser = EventReader(feed, resume_from=cursors[9])
+
+            assert await browser.until_cursor(cursors[-1]) == cursors[10:]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("why", ["too many", "the log is shorter"])
+def test_a_gap_is_said(board, monkeypatch, why):
+    cursors = [board.raise_event("E_NODE_UP", worker=str(number)) for number in range(FIRST_EVENTS + 100)]
+    if why == "too many":
+        monkeypatch.setattr(feed_module, "KEPT_EVENTS", 50)
+    else:
+        board.redis.xtrim("pbx:events:log", minid=cursors[20], approximate=False)
+
+    async def scenario():
+        async with running(board.url) as feed:
+            browser = EventReader(feed, resume_from=cursors[9])
+            await browser.until_cursor(cursors[-1])
+
+            (snapshot,) = (frame for frame in browser.frames if frame["op"] != "status")
+            assert (snapshot["op"], snapshot["gap"]) == ("snapshot", True)
+
+    asyncio.run(scenario())
+
+
+def test_no_event_is_missing_or_shown_twice_while_connections_are_cut(board):
+    async def scenario():
+        def work():
+            cursors = []
+            for number in range(300):
+                cursors.append(board.raise_event("E_NODE_UP", worker=str(number)))
+                if number % 60 == 30:
+                    board.drop_subscribers()
+            return cursors
+
+        async with running(board.url) as feed:
+            browser = EventReader(feed)
+            while "snapshot" not in [frame["op"] for frame in browser.frames]:
+                await browser.read()
+            writer = asyncio.create_task(asyncio.to_thread(work))
+            while not writer.done():
+                await asyncio.sleep(0.005)
+                while browser.listener._frames:
+                    await browser.read()
+            cursors = await writer
+
+            assert await browser.until_cursor(cursors[-1]) == cursors
+            assert "dropped" not in [frame["op"] for frame in browser.frames]
 
     asyncio.run(scenario())
 

@@ -83,3 +83,22 @@ def test_what_waits_stays_bounded_however_much_comes():
         made.put("calls", str(number))
 
     assert len(made._frames) <= LIMIT
+
+
+def test_too_many_changes_are_told_at_once_where_that_is_possible():
+    said = []
+    listener = Listener(lambda topic: "everything", lambda topic, position: said.append(position) or ("the rest", "p9"))
+    listener.topics = {"events"}
+
+    async def scenario():
+        listener.put("events", "first", "p1")
+        assert await listener.next() == "first"
+        for number in range(LIMIT + 5):
+            listener.put("events", f"e{number}", f"p{number + 2}")
+
+        assert await listener.next() == "the rest"
+        listener.put("events", "later", "p10")
+        assert await listener.next() == "later"
+
+    asyncio.run(scenario())
+    assert said == ["p1"]
