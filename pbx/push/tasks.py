@@ -41,6 +41,7 @@ def send_wakeup(
     call_id: str,
     caller: str,
     deadline: float,
+    kind: str = "call",
     caller_name: str = "",
     bound: Sequence[str] = (),
     worker: str = "",
@@ -53,6 +54,7 @@ def send_wakeup(
     if _is_late(call_uid, aor, deadline):
         return
     call = {"call_uid": call_uid, "call_id": call_id, "caller": caller, "caller_name": caller_name, "worker": worker}
+    call["kind"] = kind
     occasion = waking.Occasion(aor, deadline, **call)
     rung, asleep = waking.rung_and_asleep(occasion, bound)
     if rung:  # first, for a slow provider of the others must not hold it up

@@ -52,7 +52,7 @@ class Occasion:
     deadline: float
     "Epoch seconds; nothing is sent from then on."
     kind: str = "call"
-    "call, or test: without a call, without a limit."
+    "call; message, which waits without being on the board; or test, without a limit."
     call_uid: str = ""
     call_id: str = ""
     caller: str = ""
@@ -72,7 +72,7 @@ class Occasion:
 
     def obstacle(self, device: PushDevice) -> str:
         """Why this device is not to be pushed as things stand: call-over, ringing or awake; empty when it is."""
-        if self.kind == "test":
+        if self.kind != "call":
             return ""
         call = self.call()
         if call is None:

@@ -7,6 +7,7 @@ goes on. Requests within a dialog, ACK and CANCEL never come here; they follow t
 from sipcore.contract.events import E_CALL_PICKUP, E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE
 from sipcore.script import event_route, request_route
 
+MESSAGE_SECONDS = 28  # that a message waits for its phone; the sender gives up after 32 s
 METHODS = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH, REFER, INFO, UPDATE, PRACK"
 
 
@@ -96,11 +97,35 @@ async def options(request):
     await other(request)
 
 
+@request_route("MESSAGE")
+async def message(request):
+    """A message: to every phone of a subscriber, and to each one that wakes up for it in time."""
+    callee = await addressee(request)
+    if callee is None:
+        return
+    if callee.push_devices:
+        events = (E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE)
+        await request.notify_on_event(events, {"aor": callee.aor}, fork_call, MESSAGE_SECONDS)
+    phones = await request.lookup(callee.aor)
+    if callee.push_devices and not phones:
+        request.wait_for_new_branches(MESSAGE_SECONDS)
+    request.fork(phones)
+    if callee.push_devices and not phones:
+        await request.wake(callee)
+
+
 @request_route()
 async def other(request):
     """Everything else: to the phones of a subscriber that take the method, or to elsewhere."""
+    callee = await addressee(request)
+    if callee is not None:
+        request.fork(await request.lookup(callee.aor))
+
+
+async def addressee(request):
+    """The subscriber that a request is for; None when it was answered, or sent on to elsewhere."""
     if await request.authenticate() is None:
-        return
+        return None
     if request.request_domain is None:
         return request.relay()
     if request.is_for_server:
@@ -108,4 +133,4 @@ async def other(request):
     callee = await request.subscriber(request.request_aor)
     if callee is None or not callee.enabled:
         return request.reply(404)
-    request.fork(await request.lookup(callee.aor))
+    return callee

@@ -76,7 +76,7 @@ class RequestContext:
 
     def ended(self, final: FinalSent) -> None:
         """The final response has been sent: phones that were pushed for it and come too late are shown how it ended."""
-        if self.awaited is not None and self.callee is not None:
+        if self.awaited is not None and self.callee is not None:  # a call: a message that came too late is lost
             LatePhones(self._environment, self.handle, self.awaited, cause_of_end(final)).wait(self.callee.aor)
 
     # What a script reads.
@@ -100,6 +100,11 @@ class RequestContext:
     def call_uid(self) -> str:
         """The id of this call on the dashboard, in events and in the record."""
         return self.handle.call_uid
+
+    @property
+    def uid(self) -> str:
+        """Names this request to whoever wakes a phone for it: the call, or the message."""
+        return self.call_uid or self.handle.id
 
     @property
     def dialled(self) -> str:
@@ -332,6 +337,8 @@ class RequestContext:
     async def wake(self, callee: SubscriberRecord, phones: Sequence[Binding] = ()) -> None:
         """Have a push sent to every push device of the callee; the phone answers by registering.
 
+        What is waited for is a call, or with any other method a message, which must not be shown as a call.
+
         `phones` are those rung already: their devices are pushed only if they do not ring within a moment, since a
         connection may look alive when its phone is not. The job leaves once the call is on the board, where whoever
         pushes looks whether it is still wanted. With `PBX_HOLD=auto` the hold ends as soon as every device
@@ -341,7 +348,10 @@ class RequestContext:
         if self.handle.is_cancelled or self.handle.is_final:
             return
         epoch = env.epoch()
-        deadline = epoch + self.settings.wake_seconds
+        is_call = self.method == "INVITE"
+        kind = "call" if is_call else "message"
+        seconds = self.settings.wake_seconds if is_call else env.core.limits.non_invite_hold_seconds
+        deadline = epoch + seconds
         waiting = self.settings.waiting
         if waiting == "auto":
             waiting = "100" if phones else "180"
@@ -349,10 +359,11 @@ class RequestContext:
         if waiting in ("182", "183"):
             self.progress(int(waiting), "Push Sent" if waiting == "182" else None)
         outcomes = (E_PUSH_SENT, E_PUSH_FAILED, E_PUSH_SUPPRESSED)
-        await self.notify_on_event(outcomes, {"aor": callee.aor}, push_ended, self.settings.wake_seconds)
+        await self.notify_on_event(outcomes, {"aor": callee.aor}, push_ended, seconds)
         details = {
             "aor": callee.aor,
-            "call_uid": self.call_uid,
+            "kind": kind,
+            "call_uid": self.uid,
             "call_id": self.call_id,
             "caller": self.caller.aor if self.caller else self.request.from_.uri_text,
             "caller_name": self.from_name or (self.caller.display_name if self.caller else ""),
@@ -361,7 +372,7 @@ class RequestContext:
             "worker": env.worker,
         }
         job = Job(SEND_WAKEUP, details, expires_at=deadline)
-        env.routing.raise_event(E_PUSH_REQUESTED, {"aor": callee.aor, "kind": "call"}, call_uid=self.call_uid)
+        env.routing.raise_event(E_PUSH_REQUESTED, {"aor": callee.aor, "kind": kind}, call_uid=self.uid)
         if env.tracker.waking(self.handle, callee.push_devices, epoch):
             env.board.when_shown(self.call_uid, lambda: env.jobs.submit(job))
         else:

@@ -38,6 +38,11 @@ class TransactionRef:
         return self._request.call_uid
 
     @property
+    def uid(self) -> str:
+        """What pushes for it are known by; the id of the call, where it is one."""
+        return self._request.uid
+
+    @property
     def caller(self) -> SubscriberRecord | None:
         """Who calls."""
         return self._request.caller

@@ -57,7 +57,7 @@ class AwaitedDevices:
 async def push_ended(event: Event, transaction: TransactionRef) -> None:
     """The notification route of E_PUSH_SENT, E_PUSH_FAILED and E_PUSH_SUPPRESSED, armed by `wake`."""
     awaited = transaction.awaited
-    if event.call_uid != transaction.call_uid or awaited is None:
+    if event.call_uid != transaction.uid or awaited is None:
         return
     if event.name == E_PUSH_SENT:
         awaited.pushed(event.device)

@@ -73,6 +73,15 @@ def test_a_sleeping_phone_is_pushed_and_the_call_is_told(push_server, mobile, pu
     assert mobile.last_push_at is not None
 
 
+def test_a_phone_is_woken_for_a_message_though_no_call_is_on_the_board(push_server, mobile, events):
+    call_bob("w1-7", kind="message")
+
+    (push,) = push_server.received
+    assert push.body["type"] == "message"
+    assert told(events) == [("E_PUSH_SENT", "k1", 200)]
+    assert (events()[0].kind, events()[0].call_uid) == ("message", "w1-7")
+
+
 def test_events_are_those_of_the_catalogue(push_server, mobile, put_call, events):
     put_call()
     push_server.answers(Answer(410, b'{"reason":"Unregistered"}'))
