@@ -40,6 +40,7 @@ ROOMS = PURE_ROOMS | {
     "jobs": {"ports"} | CONTRACT_AND_ERRORS,
     "driver": {"syntax", "proxy", "calls", "ebr", "script", "transport", "ports"} | CONTRACT_AND_ERRORS,
     "assembly": BELOW_SCRIPT | {"script", "driver", "tokens"},
+    "testing": BELOW_SCRIPT | {"script", "assembly", "routes", "store.memory"},
     "config_values": {"errors"},
     "config": {"config_values", "contract.broker", "contract.event_log", "errors", "script.settings"},
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.world import World, play
+from sipcore.testing import pbx
 
 SCRIPT = """
 from sipcore.script import request_route
@@ -31,11 +31,10 @@ def test_a_fault_is_500_and_the_line_of_the_script_is_told(tmp_path: Path, fault
     script = tmp_path / "faulty.py"
     script.write_text(SCRIPT.format(fault=fault))
 
-    async def story(world: World) -> None:
+    with pbx(script, may_fail=True) as world:
         alice = world.phone("101")
-        await alice.register()
-        assert (await alice.call("102").final()).status == 500
+        assert alice.call("102").final().status == 500
 
-    [event] = play(story, script=script).named("E_SCRIPT_ERROR")
+    [event] = world.named("E_SCRIPT_ERROR")
     assert (event.script, event.line) == ("faulty.py", line)
     assert event.error.startswith(error)

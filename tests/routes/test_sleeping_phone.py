@@ -10,41 +10,28 @@ from sipcore.contract.events import E_PUSH_FAILED, E_PUSH_SENT, E_PUSH_SUPPRESSE
 from sipcore.contract.jobs import SEND_WAKEUP, Job
 from sipcore.contract.location import Binding, BindingChanges
 from sipcore.script.request import announce
-from tests.support.phone import DOMAIN, Phone
-from tests.support.world import World, play
+from sipcore.testing import DOMAIN, Phone, World, pbx
 
 BOB = f"102@{DOMAIN}"
-
-
-def push_result(world: World, name: str, device: str = "m1", **attributes: object) -> None:
-    """The push task says what became of the push of the latest call."""
-    wakeup = world.pushes[-1]
-    known = {"aor": wakeup["aor"], "device": device, "provider": "http", "kind": "call", "status": 0, "ms": 5}
-    if name == E_PUSH_SUPPRESSED:
-        known = {"aor": wakeup["aor"], "device": device, "provider": "http"}
-    world.driver.routing.raise_event(name, {**known, **attributes}, call_uid=wakeup["call_uid"])
-    world.driver.pump()
 
 
 @pytest.mark.acceptance("H21")
 @pytest.mark.acceptance("H22")
 @pytest.mark.acceptance("H42")
 def test_a_phone_that_wakes_is_injected_and_answers() -> None:
-    async def story(world: World) -> None:
-        world.subscriber("102", push_devices=1)
-        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
+    with pbx() as world:
+        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1", asleep=True)
         bob.answers_after = 1.0
 
         call = alice.call("102")
-        await world.sleep(2)
+        world.advance(2)
 
         assert call.statuses == [100]
         assert [push["aor"] for push in world.pushes] == [BOB]
         assert world.pushes[0]["call_id"] == call.call_id
 
-        assert (await bob.register()).status == 200
-        final = await call.final()
+        assert bob.wake().status == 200
+        final = call.final()
 
         assert final.status == 200
         assert call.statuses == [100, 180, 200]
@@ -52,122 +39,106 @@ def test_a_phone_that_wakes_is_injected_and_answers() -> None:
         at_register = next(i for i, m in enumerate(bob.inbox) if getattr(m, "status", 0) == 200)
         assert bob.inbox.index(bob.invites[0]) > at_register, "the 200 to the REGISTER comes before the INVITE"
         assert bob.invites[0].has("record-route")
-        assert (await call.hang_up()).status == 200
+        assert call.hang_up().status == 200
         assert len(bob.byes) == 1
 
-    world = play(story)
-
-    [record] = world.store.records
+    [record] = world.records
     assert (record.state, record.reason, record.answered_by, record.hangup_by) == ("ended", "answered", BOB, "caller")
     assert len(world.pushes) == 1
 
 
 @pytest.mark.acceptance("H23")
 def test_a_refreshed_contact_is_injected_just_the_same() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", push_devices=1)
         alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
-        await bob.register()
         bob.reacts = False
 
         call = alice.call("102")
-        await world.sleep(3)
+        world.advance(3)
         bob.reacts, bob.answers_after = True, 0.5
         bob.invites.clear()
-        await bob.register()
+        bob.register()
 
-        assert (await call.final()).status == 200
+        assert call.final().status == 200
         assert len({invite.top_via.branch for invite in bob.invites}) == 1
-        await call.hang_up()
+        call.hang_up()
 
-    assert play(story).named("E_UL_CONTACT_UPDATE")
+    assert world.named("E_UL_CONTACT_UPDATE")
 
 
 @pytest.mark.acceptance("H24")
 def test_registering_twice_gives_one_invite() -> None:
-    async def story(world: World) -> None:
-        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
+    with pbx() as world:
+        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1", registered=False)
         call = alice.call("102")
-        await world.sleep(1)
-        await bob.register()
-        await bob.register()
-        await world.sleep(1)
+        world.advance(1)
+        bob.register()
+        bob.register()
+        world.advance(1)
         assert len(bob.invites) == 1
-        bob.pick_up()
-        assert (await call.final()).status == 200
-        await call.hang_up()
-
-    play(story)
+        bob.answer()
+        assert call.final().status == 200
+        call.hang_up()
 
 
 @pytest.mark.acceptance("H25")
 def test_a_phone_that_restarts_on_another_port_is_tried_there() -> None:
-    async def story(world: World) -> None:
-        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
+    with pbx() as world:
+        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1", registered=False)
         call = alice.call("102")
-        await world.sleep(1)
+        world.advance(1)
         bob.reacts = False
-        await bob.register()
-        await world.sleep(1)
+        bob.register()
+        world.advance(1)
         assert len(bob.invites) == 1
 
         world.moved(bob, 5064)
         bob.reacts, bob.answers_after = True, 0.5
-        await bob.register()
+        bob.register()
 
-        assert (await call.final()).status == 200
+        assert call.final().status == 200
         assert bob.invites[-1].target.endswith(":5064")
-        await call.hang_up()
-
-    play(story)
+        call.hang_up()
 
 
 @pytest.mark.acceptance("H28")
 def test_a_periodic_refresh_of_a_ringing_phone_brings_no_second_invite() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         alice, desk = world.phone("101"), world.phone("102", instance="urn:uuid:p1")
-        await alice.register()
-        await desk.register()
         call = alice.call("102")
-        await world.sleep(1)
-        await desk.register()
-        await world.sleep(1)
+        world.advance(1)
+        desk.register()
+        world.advance(1)
         assert len(desk.invites) == 1
-        desk.pick_up()
-        assert (await call.final()).status == 200
-        await call.hang_up()
+        desk.answer()
+        assert call.final().status == 200
+        call.hang_up()
 
-    assert [e.why for e in play(story).named("E_INJECT_REJECTED")] == ["duplicate"]
+    assert [e.why for e in world.named("E_INJECT_REJECTED")] == ["duplicate"]
 
 
 @pytest.mark.acceptance("H27")
 def test_a_phone_that_declined_is_not_rung_again_when_it_registers() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", push_devices=1)
         alice, desk = world.phone("101"), world.phone("102", instance="urn:uuid:p1")
-        await alice.register()
-        await desk.register()
         desk.declines_with = 486
         call = alice.call("102")
-        await world.sleep(2)
-        await desk.register()
-        assert (await call.final()).status == 486
+        world.advance(2)
+        desk.register()
+        assert call.final().status == 486
         assert len(desk.invites) == 1
 
-    assert "declined" in [e.why for e in play(story).named("E_INJECT_REJECTED")]
+    assert "declined" in [e.why for e in world.named("E_INJECT_REJECTED")]
 
 
 def test_the_wake_up_names_the_phones_that_are_being_rung_and_leaves_with_the_call_on_the_board() -> None:
     boards: list[list[str]] = []
 
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", push_devices=2)
         alice, desk = world.phone("101"), world.phone("102", instance="urn:uuid:p1")
-        await alice.register()
-        await desk.register()
         submit = world.submit
 
         def watched(job: Job) -> bool:
@@ -177,12 +148,12 @@ def test_the_wake_up_names_the_phones_that_are_being_rung_and_leaves_with_the_ca
 
         world.submit = watched
         call = alice.call("102")
-        await world.sleep(0.1)
-        desk.pick_up()
-        assert (await call.final()).status == 200
-        await call.hang_up()
+        world.advance(0.1)
+        desk.answer()
+        assert call.final().status == 200
+        call.hang_up()
 
-    [push] = play(story).pushes
+    [push] = world.pushes
 
     [key] = push["bound"]
     assert "urn:uuid:p1" in key
@@ -190,308 +161,256 @@ def test_the_wake_up_names_the_phones_that_are_being_rung_and_leaves_with_the_ca
 
 
 def test_a_phone_that_rings_by_itself_is_waited_for_no_longer() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", push_devices=1)
         alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
-        await bob.register()
         bob.declines_with = 486
         call = alice.call("102")
-        await world.sleep(0.5)
+        world.advance(0.5)
         assert call.statuses == [100]
-        push_result(world, E_PUSH_SUPPRESSED, world.pushes[0]["bound"][0], why="awake")
-        await world.sleep(0.1)
+        world.push_result(E_PUSH_SUPPRESSED, world.pushes[0]["bound"][0], why="awake")
+        world.advance(0.1)
         assert call.statuses == [100, 486]
-
-    play(story)
 
 
 @pytest.mark.parametrize("why", ["coalesced", "already-sent"])
 def test_a_phone_that_another_push_is_waking_is_waited_for_like_one_that_was_pushed(why: str) -> None:
-    async def story(world: World) -> None:
-        world.subscriber("102", push_devices=1)
-        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
+    with pbx() as world:
+        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1", asleep=True)
         call = alice.call("102")
-        await world.sleep(0.1)
-        push_result(world, E_PUSH_SUPPRESSED, why=why)
-        await world.sleep(8)
+        world.advance(0.1)
+        world.push_result(E_PUSH_SUPPRESSED, why=why)
+        world.advance(8)
         bob.answers_after = 0.1
-        await bob.register()
-        assert (await call.final()).status == 200
-        await call.hang_up()
-
-    play(story)
+        bob.wake()
+        assert call.final().status == 200
+        call.hang_up()
 
 
 def test_another_device_rings_already_when_the_sleeper_joins() -> None:
-    async def story(world: World) -> None:
-        world.subscriber("102", push_devices=1)
+    with pbx() as world:
         alice, desk = world.phone("101"), world.phone("102", instance="urn:uuid:p1")
-        mobile = world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
-        await desk.register()
+        mobile = world.phone("102", instance="urn:uuid:m1", asleep=True)
         call = alice.call("102")
-        await world.sleep(2)
+        world.advance(2)
         mobile.answers_after = 1
-        await mobile.register()
-        assert (await call.final()).status == 200
-        await world.sleep(0.5)
+        mobile.wake()
+        assert call.final().status == 200
+        world.advance(0.5)
         assert [c.header("reason") for c in desk.cancels] == ['SIP;cause=200;text="Call completed elsewhere"']
-        await call.hang_up()
+        call.hang_up()
         assert len(mobile.byes) == 1 and not desk.byes
-
-    play(story)
 
 
 def test_two_callers_wait_for_one_callee() -> None:
-    async def story(world: World) -> None:
-        world.subscriber("102", push_devices=1)
-        alice, carol, bob = world.phone("101"), world.phone("103"), world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
-        await carol.register()
+    with pbx() as world:
+        alice, carol, bob = (
+            world.phone("101"),
+            world.phone("103"),
+            world.phone("102", instance="urn:uuid:m1", asleep=True),
+        )
         first, second = alice.call("102"), carol.call("102")
-        await world.sleep(2)
-        await bob.register()
-        await world.sleep(1)
+        world.advance(2)
+        bob.wake()
+        world.advance(1)
         assert sorted(i.call_id for i in bob.invites) == sorted([first.call_id, second.call_id])
-        bob.pick_up()
+        bob.answer()
         for call in (first, second):
-            assert (await call.final()).status == 200
-            await call.hang_up()
-
-    play(story)
+            assert call.final().status == 200
+            call.hang_up()
 
 
 @pytest.mark.acceptance("H46")
 def test_a_caller_who_gives_up_while_waiting_gets_487_at_once() -> None:
-    async def story(world: World) -> None:
-        world.subscriber("102", push_devices=1)
-        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
+    with pbx() as world:
+        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1", asleep=True)
         call = alice.call("102")
-        await world.sleep(2)
-        started = world.loop.time()
+        world.advance(2)
+        started = world.now
         call.cancel()
-        assert (await call.final()).status == 487
-        assert world.loop.time() - started < 0.1
+        assert call.final().status == 487
+        assert call.ended_at - started < 0.1
         left = {subscription.record.route for subscription in world.driver.routing.live()}
         assert left == {"push_accepted_late", "phone_came_late"}, "for phones that come when it is over"
-        await bob.register()
-        await world.sleep(1)
+        bob.wake()
+        world.advance(1)
         assert bob.invites == []
 
-    world = play(story)
-    assert [record.reason for record in world.store.records] == ["cancelled"]
+    assert [record.reason for record in world.records] == ["cancelled"]
     assert len(world.pushes) == 1
 
 
 @pytest.mark.acceptance("H33")
 def test_when_nobody_comes_the_caller_gets_480_at_the_end_of_the_window() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", push_devices=1)
         alice = world.phone("101")
-        await alice.register()
-        started = world.loop.time()
+        started = world.now
         call = alice.call("102")
-        final = await call.final()
+        final = call.final()
         assert final.status == 480
         assert final.header(
             "reason",
         ).startswith("Q.850;cause=20")
-        assert world.loop.time() - started == pytest.approx(20, abs=0.1)
+        assert world.now - started == pytest.approx(20, abs=0.1)
 
-    world = play(story)
-    assert [record.reason for record in world.store.records] == ["unreachable"]
+    assert [record.reason for record in world.records] == ["unreachable"]
 
 
 def test_a_callee_without_push_device_is_waited_for_all_the_same() -> None:
-    async def story(world: World) -> None:
-        alice, bob = world.phone("101"), world.phone("102")
-        await alice.register()
+    with pbx() as world:
+        alice, bob = world.phone("101"), world.phone("102", registered=False)
         call = alice.call("102")
-        await world.sleep(15)
+        world.advance(15)
         bob.answers_after = 0.1
-        await bob.register()
-        assert (await call.final()).status == 200
-        await call.hang_up()
+        bob.register()
+        assert call.final().status == 200
+        call.hang_up()
 
-    assert play(story).pushes == []
+    assert world.pushes == []
 
 
 @pytest.mark.acceptance("H34")
 def test_a_busy_desk_phone_and_a_sleeper_that_does_not_wake_give_486_at_the_end() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", push_devices=1)
         alice, desk = world.phone("101"), world.phone("102", instance="urn:uuid:p1")
-        await alice.register()
-        await desk.register()
         desk.declines_with = 486
-        started = world.loop.time()
-        final = await alice.call("102").final()
+        started = world.now
+        final = alice.call("102").final()
         assert final.status == 486
-        assert world.loop.time() - started == pytest.approx(20, abs=0.1)
-
-    play(story)
+        assert world.now - started == pytest.approx(20, abs=0.1)
 
 
 def test_a_busy_desk_phone_is_not_delayed_when_nothing_may_wake() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         alice, desk = world.phone("101"), world.phone("102", instance="urn:uuid:p1")
-        await alice.register()
-        await desk.register()
         desk.declines_with = 486
-        started = world.loop.time()
-        assert (await alice.call("102").final()).status == 486
-        assert world.loop.time() - started < 0.1
-
-    play(story)
+        started = world.now
+        call = alice.call("102")
+        assert call.final().status == 486
+        assert call.ended_at - started < 0.1
 
 
 @pytest.mark.acceptance("H35")
 def test_when_every_push_is_refused_the_call_ends_at_once() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", push_devices=2)
         alice = world.phone("101")
-        await alice.register()
         call = alice.call("102")
-        await world.sleep(0.5)
-        push_result(world, E_PUSH_FAILED, "m1", provider_reason="gone", final=True)
-        await world.sleep(0.5)
+        world.advance(0.5)
+        world.push_result(E_PUSH_FAILED, "m1", provider_reason="gone", final=True)
+        world.advance(0.5)
         assert not call.is_over
-        push_result(world, E_PUSH_FAILED, "m2", provider_reason="gone", final=True)
-        await world.sleep(0.1)
+        world.push_result(E_PUSH_FAILED, "m2", provider_reason="gone", final=True)
+        world.advance(0.1)
         assert call.statuses == [100, 480]
-
-    play(story)
 
 
 @pytest.mark.acceptance("H36")
 def test_when_no_push_can_be_sent_the_phone_has_a_short_grace_to_come_by_itself() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", push_devices=1)
         alice = world.phone("101")
-        await alice.register()
-        started = world.loop.time()
+        started = world.now
         call = alice.call("102")
-        await world.sleep(0.1)
-        push_result(world, E_PUSH_SUPPRESSED, why="breaker-open")
-        assert (await call.final()).status == 480
-        assert world.loop.time() - started == pytest.approx(3.1, abs=0.2)
-
-    play(story)
+        world.advance(0.1)
+        world.push_result(E_PUSH_SUPPRESSED, why="breaker-open")
+        assert call.final().status == 480
+        assert world.now - started == pytest.approx(3.1, abs=0.2)
 
 
 def test_the_hold_ends_when_every_pushed_device_has_come() -> None:
-    async def story(world: World) -> None:
-        world.subscriber("102", push_devices=1)
-        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
+    with pbx() as world:
+        alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1", asleep=True)
         call = alice.call("102")
-        await world.sleep(0.2)
+        world.advance(0.2)
         bob.declines_with = 486
-        reply = await bob.register()
+        reply = bob.wake()
         assert reply.status == 200
-        key = next(iter(await world.location.lookup(BOB))).key
-        push_result(world, E_PUSH_SENT, key)
-        await world.sleep(0.1)
+        [binding] = world.bindings(bob)
+        world.push_result(E_PUSH_SENT, binding.key)
+        world.advance(0.1)
         assert call.statuses[-1] == 486
-
-    play(story)
 
 
 def test_a_retrying_push_is_no_failure() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", push_devices=1)
         alice = world.phone("101")
-        await alice.register()
         call = alice.call("102")
-        await world.sleep(0.5)
-        push_result(world, E_PUSH_FAILED, provider_reason="503", final=False)
-        await world.sleep(5)
+        world.advance(0.5)
+        world.push_result(E_PUSH_FAILED, provider_reason="503", final=False)
+        world.advance(5)
         assert not call.is_over
-        assert (await call.final()).status == 480
-
-    play(story)
+        assert call.final().status == 480
 
 
 @pytest.mark.acceptance("H56")
 def test_a_retransmitted_invite_brings_no_second_push() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", push_devices=1)
         alice = world.phone("101")
-        await alice.register()
         call = alice.call("102")
-        await world.sleep(1)
+        world.advance(1)
         call.repeat()
-        await world.sleep(1)
+        world.advance(1)
         assert call.statuses == [100, 100]
-        assert (await call.final()).status == 480
+        assert call.final().status == 480
 
-    assert len(play(story).pushes) == 1
+    assert len(world.pushes) == 1
 
 
 @pytest.mark.acceptance("H29")
 def test_a_challenged_register_raises_nothing_and_rings_nothing() -> None:
-    async def story(world: World) -> None:
-        alice, bob = world.phone("101"), world.phone("102")
-        await alice.register()
+    with pbx() as world:
+        alice, bob = world.phone("101"), world.phone("102", registered=False)
         call = alice.call("102")
-        await world.sleep(1)
-        assert (await bob.register(authenticate=False)).status == 401
-        assert (await bob.register(password="wrong")).status == 401
-        await world.sleep(1)
+        world.advance(1)
+        assert bob.register(authenticate=False).status == 401
+        assert bob.register(password="wrong").status == 401
+        world.advance(1)
         assert bob.invites == []
         call.cancel()
-        await call.final()
+        call.final()
 
-    world = play(story)
     assert [e.aor for e in world.named("E_UL_CONTACT_INSERT")] == [f"101@{DOMAIN}"]
     assert [(e.user, e.reason) for e in world.named("E_AUTH_FAILURE")] == [("102", "bad-password")]
 
 
 @pytest.mark.acceptance("H05")
 def test_dialling_a_pattern_matches_nobody() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("*")
-        alice, carol = world.phone("101"), world.phone("103")
-        await alice.register()
+        alice, carol = world.phone("101"), world.phone("103", registered=False)
         call = alice.call("*")
-        await world.sleep(1)
-        await carol.register()
-        await world.sleep(1)
+        world.advance(1)
+        carol.register()
+        world.advance(1)
         assert carol.invites == []
-        assert (await call.final()).status == 480
-
-    play(story)
+        assert call.final().status == 480
 
 
 @pytest.mark.acceptance("H07")
 def test_the_same_user_of_another_domain_is_somebody_else() -> None:
-    async def story(world: World) -> None:
+    with pbx() as world:
         world.subscriber("102", domain="other.example")
-        alice, other = world.phone("101"), world.phone("102", domain="other.example")
-        await alice.register()
+        alice, other = world.phone("101"), world.phone("102", domain="other.example", registered=False)
         call = alice.call("102")
-        await world.sleep(1)
-        assert (await other.register()).status == 200
-        await world.sleep(1)
+        world.advance(1)
+        assert other.register().status == 200
+        world.advance(1)
         assert other.invites == []
-        assert (await call.final()).status == 480
-
-    play(story)
+        assert call.final().status == 480
 
 
 @pytest.mark.parametrize(("hold", "seconds"), [("auto", 20), ("always", 20), ("push", 0)])
 def test_the_hold_setting_says_when_a_call_waits(hold: str, seconds: float) -> None:
-    async def story(world: World) -> None:
+    with pbx(hold=hold) as world:
         alice = world.phone("101")
-        await alice.register()
-        started = world.loop.time()
-        assert (await alice.call("102").final()).status == 480
-        assert world.loop.time() - started == pytest.approx(seconds, abs=0.1)
-
-    play(story, hold=hold)
+        started = world.now
+        assert alice.call("102").final().status == 480
+        assert world.now - started == pytest.approx(seconds, abs=0.1)
 
 
 @pytest.mark.acceptance("H30")
@@ -510,27 +429,23 @@ def test_a_phone_that_registers_between_subscription_and_fork_gets_one_invite(_c
             await asyncio.sleep(0.02)
             return found
 
-    async def story(world: World) -> None:
+    with pbx(moment=0) as world:
         world.subscriber("102", push_devices=1)
         alice, bob = world.phone("101"), world.phone("102", instance="urn:uuid:m1")
-        await alice.register()
-        assert (await bob.register()).status == 200  # he knows a nonce now, and is away again
-        assert (await bob.register(0)).status == 200
+        bob.unregister()
         world.driver._environment.location = SlowLocation(world.location)
 
         call = alice.call("102")
         while not world.driver.routing.count:
-            await world.sleep(0.001)
-        await world.sleep(after)
-        await world.location.update(BOB, lambda current: registered(world, bob, current))
-        await world.sleep(1)
+            world.advance(0.001)
+        world.advance(after)
+        world.run(world.location.update(BOB, lambda current: registered(world, bob, current)))
+        world.advance(1)
 
         assert len(bob.invites) == 1
-        bob.pick_up()
-        assert (await call.final()).status == 200
-        await call.hang_up()
-
-    play(story)
+        bob.answer()
+        assert call.final().status == 200
+        call.hang_up()
 
 
 def registered(world: World, phone: Phone, current: tuple[Binding, ...]) -> BindingChanges:

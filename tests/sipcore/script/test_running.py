@@ -4,7 +4,7 @@ import asyncio
 from contextvars import ContextVar
 
 from sipcore.script.running import Runner
-from tests.support.clock import run
+from sipcore.testing.clock import run
 
 
 def test_a_route_that_need_not_wait_is_done_at_once() -> None:

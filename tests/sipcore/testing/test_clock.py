@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.support.clock import START, Stuck, run, settle
+from sipcore.testing.clock import START, Stuck, run, settle
 
 
 def test_hours_pass_in_no_time_and_exactly():
@@ -29,7 +29,7 @@ def test_timers_fire_in_order_whatever_the_order_they_were_set_in():
 
 
 def test_waiting_for_what_nothing_can_bring_is_an_error(monkeypatch):
-    monkeypatch.setattr("tests.support.clock.PATIENCE", 0.01)
+    monkeypatch.setattr("sipcore.testing.clock.PATIENCE", 0.01)
 
     async def scenario():
         await asyncio.get_running_loop().create_future()
