@@ -7,6 +7,7 @@ adds those that look into Postgres.
 from __future__ import annotations
 
 import re
+import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -65,18 +66,48 @@ def domains(**_) -> list[CheckMessage]:
 
 @register
 def push(**_) -> list[CheckMessage]:
-    """E005, E006: the HTTP push provider has an address and a secret to sign with."""
-    if not settings.PUSH_HTTP_URL:
-        return []
+    """E005 to E008: each push provider that is set up has an address and credentials that can be used."""
     found: list[CheckMessage] = []
-    parts = urlsplit(settings.PUSH_HTTP_URL)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        what = f"PBX_PUSH_HTTP_URL is {settings.PUSH_HTTP_URL!r}; allowed is http://… or https://…."
-        found.append(Error(what, hint="The address that is sent a POST for each wake-up.", id="pbx.E005"))
-    if not settings.PUSH_HTTP_SECRET:
+    addresses = {
+        "PBX_PUSH_HTTP_URL": settings.PUSH_HTTP_URL,
+        "PBX_FCM_URL": settings.FCM_URL,
+        "PBX_APNS_URL": settings.APNS_URL,
+        "PBX_APNS_SANDBOX_URL": settings.APNS_SANDBOX_URL,
+        "PBX_ACROBITS_URL": settings.ACROBITS_URL,
+    }
+    for name, url in addresses.items():
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            what = f"{name} is {url!r}; allowed is http://… or https://…."
+            found.append(Error(what, hint="The address that is sent a POST for each wake-up.", id="pbx.E005"))
+    if settings.PUSH_HTTP_URL and not settings.PUSH_HTTP_SECRET:
         what = "PBX_PUSH_HTTP_URL is set and PBX_PUSH_HTTP_SECRET is not."
         hint = "Choose a secret and give it to the receiver as well: every push is signed with it."
         found.append(Error(what, hint=hint, id="pbx.E006"))
+    return found + _push_credentials()
+
+
+def _push_credentials() -> list[CheckMessage]:
+    from .push.credentials import WrongCredentials, apns_key, fcm_account, vapid_key
+
+    found: list[CheckMessage] = []
+    hint = "docs/push.md says where the provider gives them out."
+    apns = (settings.APNS_KEY, settings.APNS_KEY_ID, settings.APNS_TEAM_ID, settings.APNS_TOPIC)
+    for read, texts in (
+        (fcm_account, (settings.FCM_CREDENTIALS,)),
+        (apns_key, apns),
+        (vapid_key, (settings.VAPID_KEY,)),
+    ):
+        try:
+            read(*texts)
+        except WrongCredentials as error:
+            found.append(Error(str(error), hint=hint, id="pbx.E007"))
+    if settings.PUSH_CA:
+        try:
+            ssl.create_default_context().load_verify_locations(cafile=settings.PUSH_CA)
+        except (OSError, ssl.SSLError) as error:
+            what = f"PBX_PUSH_CA is {settings.PUSH_CA!r}, which has no certificates: {error.strerror or error}."
+            found.append(Error(what, hint="A PEM file with the certificates to believe besides.", id="pbx.E008"))
     return found
 
 

@@ -206,3 +206,16 @@ EVENT_RETENTION = event_log.Retention(
 
 PUSH_HTTP_URL = env.word("PBX_PUSH_HTTP_URL")
 PUSH_HTTP_SECRET = env.secret("PBX_PUSH_HTTP_SECRET")
+FCM_CREDENTIALS = env.secret("PBX_FCM_CREDENTIALS")
+FCM_URL = env.word("PBX_FCM_URL", "https://fcm.googleapis.com")
+APNS_KEY = env.secret("PBX_APNS_KEY")
+APNS_KEY_ID = env.word("PBX_APNS_KEY_ID")
+APNS_TEAM_ID = env.word("PBX_APNS_TEAM_ID")
+APNS_TOPIC = env.word("PBX_APNS_TOPIC")
+APNS_URL = env.word("PBX_APNS_URL", "https://api.push.apple.com")
+APNS_SANDBOX_URL = env.word("PBX_APNS_SANDBOX_URL", "https://api.sandbox.push.apple.com")
+VAPID_KEY = env.secret("PBX_VAPID_KEY")
+VAPID_SUBJECT = env.word("PBX_VAPID_SUBJECT")
+WEBPUSH_HOSTS = [host.lower() for host in env.words("PBX_WEBPUSH_HOSTS")]
+ACROBITS_URL = env.word("PBX_ACROBITS_URL")
+PUSH_CA = env.word("PBX_PUSH_CA")

@@ -66,6 +66,7 @@ def assemble(
     socket_of: Callable[[Flow], str],
     global_decline: bool = False,
     push_providers: tuple[str, ...] = (),
+    vapid: str = "",
 ) -> Driver:
     """Join core, script and ports to a driver. Needs a running loop, whose clock becomes the core's."""
     loop = asyncio.get_running_loop()
@@ -92,6 +93,7 @@ def assemble(
         socket_of=socket_of,
         is_connected=is_connected,
         push_providers=push_providers,
+        vapid=vapid,
     )
     driver = Driver(environment, routes, send)
     environment.routing = EventRouting(

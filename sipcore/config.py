@@ -34,6 +34,15 @@ HOLDS = ("auto", "always", "push")
 WAITINGS = ("auto", "100", "180", "182", "183")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOCALHOST = "127.0.0.1"
+PUSH_SETTINGS = {
+    "acrobits": "PBX_ACROBITS_URL",
+    "apns": "PBX_APNS_KEY",
+    "apns.dev": "PBX_APNS_KEY",
+    "fcm": "PBX_FCM_CREDENTIALS",
+    "http": "PBX_PUSH_HTTP_URL",
+    "webpush": "PBX_VAPID_KEY",
+}
+"The variable that sets a push provider up on the web side; it is promised to phones then."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +91,8 @@ class WorkerConfig:
     "PBX_PUSH_PROVIDERS: announced to phones (RFC 8599); those that are set up where not given."
     retention: Retention = USUAL_RETENTION
     "PBX_KEEP_EVENTS and PBX_KEEP_EVENTS_HOURS: how much of the event log is kept."
+    vapid: str = ""
+    "The public part of PBX_VAPID_KEY, which browsers are told with the promise of Web Push (RFC 8599 §8.2)."
     log_level: int = logging.INFO
     "PBX_LOG_LEVEL: debug, info, warning or error."
 
@@ -142,7 +153,7 @@ class WorkerConfig:
         directed = read("PBX_PICKUP_DIRECTED", values.read_prefix, "**")
         if directed and directed in codes:
             read.refuse("PBX_PICKUP_DIRECTED", directed, "something that is not a code of PBX_PICKUP_CODE as well")
-        configured = ("http",) if environ.get("PBX_PUSH_HTTP_URL", "").strip() else ()
+        configured = tuple(name for name, variable in PUSH_SETTINGS.items() if is_set(environ, variable))
         broker_url = read.secret("PBX_BROKER_URL", values.read_broker_url, required=False)
         config = cls(
             worker_id=read("PBX_WORKER_ID", values.read_worker_id, f"w{secrets.token_hex(4)}"),
@@ -169,10 +180,16 @@ class WorkerConfig:
                 read("PBX_KEEP_EVENTS", values.whole(*LEAST_AND_MOST_ENTRIES), str(KEEP_ENTRIES)),
                 read("PBX_KEEP_EVENTS_HOURS", values.whole(*LEAST_AND_MOST_HOURS), str(KEEP_HOURS)),
             ),
+            vapid=read.key("PBX_VAPID_KEY", values.read_vapid_key),
             log_level=logging.getLevelNamesMapping()[read("PBX_LOG_LEVEL", values.one_of(LOG_LEVELS), "info").upper()],
         )
         read.raise_refusals()
         return config
+
+
+def is_set(environ: Mapping[str, str], variable: str) -> bool:
+    """Whether a variable has a value, here or in the file that its `_FILE` names."""
+    return any(environ.get(name, "").strip() for name in (variable, f"{variable}_FILE"))
 
 
 def default_route_address(family: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -65,13 +66,9 @@ class Reader:
 
     def secret(self, name: str, read: Callable[[str], str], *, required: bool = True) -> str:
         """A URL that may hold a password, or the file that `<name>_FILE` names; a refusal does not quote it."""
-        text, path = self._environ.get(name, "").strip(), self._environ.get(f"{name}_FILE", "").strip()
-        if path:
-            try:
-                text = Path(path).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                self._refusals.append(f"{name}_FILE is {path!r}, which cannot be read: {error}.")
-                return ""
+        text = self._hidden(name)
+        if text is None:
+            return ""
         if not text:
             if required:
                 self._refusals.append(f"{name} is not set; allowed is {REDIS_URLS}.")
@@ -82,6 +79,26 @@ class Reader:
             scheme = text.partition(":")[0] if "://" in text else "something without a scheme"
             self._refusals.append(f"{name} begins with {scheme[:20]!r} or is incomplete; allowed is {wrong}.")
             return ""
+
+    def key(self, name: str, read: Callable[[str], str]) -> str:
+        """What is read from a key, or from the file that `<name>_FILE` names; a refusal does not quote it."""
+        text = self._hidden(name)
+        try:
+            return read(text) if text else ""
+        except WrongValue as wrong:
+            self._refusals.append(f"{name} cannot be used; allowed is {wrong}.")
+            return ""
+
+    def _hidden(self, name: str) -> str | None:
+        """The value, or the content of the file; None when there is a file that cannot be read, which is noted."""
+        path = self._environ.get(f"{name}_FILE", "").strip()
+        if not path:
+            return self._environ.get(name, "").strip()
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            self._refusals.append(f"{name}_FILE is {path!r}, which cannot be read: {error}.")
+            return None
 
     def refuse(self, name: str, found: str, allowed: str) -> None:
         self._refusals.append(f"{name} is {found!r}; allowed is {allowed}.")
@@ -229,6 +246,27 @@ def read_providers(text: str) -> tuple[str, ...]:
     if not all(_PROVIDER.fullmatch(provider) for provider in providers):
         raise WrongValue("names of push providers, separated by commas, such as http,fcm")
     return providers
+
+
+def read_vapid_key(text: str) -> str:
+    """The public part, as RFC 8599 §8.2 announces it, of a private key in PEM form, its file, or its 32 bytes in base64url.
+
+    The web side signs with it and reads it likewise (pbx.push.credentials); this side tells phones whom to subscribe to.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec  # only a PBX with Web Push pays for it
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+    try:
+        if re.fullmatch(r"[A-Za-z0-9_-]{43}=?", text):
+            number = int.from_bytes(urlsafe_b64decode(text[:43] + "="))
+            key = ec.derive_private_key(number, ec.SECP256R1())
+        else:
+            pem = text.replace("\\n", "\n") if text.startswith("-----BEGIN") else Path(text).read_text(encoding="utf-8")
+            key = load_pem_private_key(pem.encode(), password=None)
+        point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    except (AttributeError, OSError, TypeError, ValueError):
+        raise WrongValue("a private key of the curve P-256, as a PEM file or in base64url") from None
+    return urlsafe_b64encode(point).rstrip(b"=").decode()
 
 
 def _list(text: str) -> tuple[str, ...]:

@@ -103,6 +103,7 @@ class Worker:
             socket_of=transports.socket_of,
             global_decline=config.global_decline,
             push_providers=config.push_providers,
+            vapid=config.vapid,
         )
         store.inbox.on("raised", lambda message: self._driver.routing.receive(from_dict(Event, message["event"])))
         store.inbox.listen(DIRECTORY_CHANGED, self._directory_changed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 import threading
 import time
 from collections import defaultdict
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import httpx2
+from django.conf import settings
 
 from .breaker import Breaker
 from .providers import PushProvider, PushResult, Recipient, Wakeup, configured
@@ -124,8 +126,9 @@ class Sender:
 
     async def _open(self) -> None:
         limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=None)
-        self._client = httpx2.AsyncClient(http2=True, timeout=TIMEOUT, limits=limits)
+        self._client = httpx2.AsyncClient(http2=True, timeout=TIMEOUT, limits=limits, verify=_trust())
         self._providers = configured(self._client)
+        self._warming = asyncio.gather(*(each.warm_up() for each in self._providers.values()), return_exceptions=True)
 
     async def _send_one(self, parcel: Parcel) -> Outcome:
         name = parcel.recipient.provider
@@ -137,7 +140,16 @@ class Sender:
             return Outcome(PushResult(reason="timeout"), tries=1)
         except Exception as error:  # a mistake in one provider must not cost the other phones their push
             log.exception("[%s] push through %s", parcel.wakeup.call_uid, name)
-            return Outcome(PushResult(reason=f"internal error: {type(error).__name__}"), tries=1)
+            return Outcome(PushResult(reason=f"internal-error: {type(error).__name__}"), tries=1)
+
+
+def _trust() -> ssl.SSLContext | bool:
+    """Whose certificates are believed: those that this host believes, and those of PBX_PUSH_CA."""
+    if not settings.PUSH_CA:
+        return True
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=settings.PUSH_CA)
+    return context
 
 
 @cache

@@ -169,11 +169,11 @@ def _push(devices: Sequence[PushDevice], occasion: Occasion) -> None:
 def _recipient(device: PushDevice) -> Recipient | PushResult:
     """Where to send to, or the failure that stands in the way of it."""
     if not sender().knows(device.provider):
-        return PushResult(reason=f"provider {device.provider} is not configured")
+        return PushResult(reason=f"not-configured: {device.provider}")
     try:
         return Recipient(device.handle, device.provider, device.param, device.token, device.platform)
     except Unreadable:
-        return PushResult(reason="token was stored under another SECRET_KEY")
+        return PushResult(reason="unreadable-token: stored under another SECRET_KEY")
 
 
 def _ended(claim: Claim, outcome: Outcome, occasion: Occasion) -> None:

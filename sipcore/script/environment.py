@@ -53,6 +53,8 @@ class Environment:
     limits: Limits = field(default_factory=Limits)
     push_providers: tuple[str, ...] = ()
     "Providers announced to phones in Feature-Caps (RFC 8599)."
+    vapid: str = ""
+    "The public key that browsers subscribe with, announced beside Web Push."
     authentication: Authentication = None  # type: ignore[assignment]  # made with the environment, right after it
     pickups: Pickups = None  # type: ignore[assignment]
 

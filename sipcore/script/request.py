@@ -216,9 +216,8 @@ class RequestContext:
 
         try:
             changes = await env.location.update(aor, change)
-            headers = ok_headers(
-                request, changes.bindings, epoch=epoch, limits=env.limits, push_providers=env.push_providers
-            )
+            promised = {"push_providers": env.push_providers, "vapid": env.vapid}
+            headers = ok_headers(request, changes.bindings, epoch=epoch, limits=env.limits, **promised)
         except RegisterRefused as refused:
             self.reply(refused.status_hint, str(refused) or None, refused.headers)
             return None

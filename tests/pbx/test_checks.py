@@ -28,6 +28,13 @@ def test_the_settings_of_the_tests_are_right():
         ("pbx.E003", "SECRET_KEY", "short", "fewer than 32"),
         ("pbx.E004", "SIP_DOMAINS", ["pbx.test", "p bx"], "'p bx'"),
         ("pbx.E005", "PUSH_HTTP_URL", "push.example.org", "'push.example.org'"),
+        ("pbx.E005", "FCM_URL", "fcm.example.org", "PBX_FCM_URL"),
+        ("pbx.E007", "FCM_CREDENTIALS", "/nowhere/account.json", "PBX_FCM_CREDENTIALS is '/nowhere/account.json'"),
+        ("pbx.E005", "APNS_URL", "apple", "PBX_APNS_URL"),
+        ("pbx.E005", "ACROBITS_URL", "gateway", "PBX_ACROBITS_URL"),
+        ("pbx.E007", "APNS_KEY", "/nowhere/AuthKey.p8", "PBX_APNS_KEY is '/nowhere/AuthKey.p8'"),
+        ("pbx.E007", "VAPID_KEY", "/nowhere/vapid.pem", "PBX_VAPID_KEY is '/nowhere/vapid.pem'"),
+        ("pbx.E008", "PUSH_CA", "/nowhere/ca.pem", "PBX_PUSH_CA"),
         ("pbx.E006", "PUSH_HTTP_URL", "https://push.example.org", "PBX_PUSH_HTTP_SECRET"),
     ],
 )

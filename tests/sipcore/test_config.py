@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import logging
 import socket
+from base64 import urlsafe_b64decode
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from sipcore.config import SHIPPED_ROUTES, WorkerConfig, default_route_address
 from sipcore.errors import ConfigurationError
@@ -172,6 +175,34 @@ def test_codes_may_be_off():
 def test_a_provider_that_is_set_up_is_announced():
     assert read(PBX_PUSH_HTTP_URL="https://push.example.org").push_providers == ("http",)
     assert read(PBX_PUSH_HTTP_URL="https://x", PBX_PUSH_PROVIDERS="fcm").push_providers == ("fcm",)
+    assert read(PBX_FCM_CREDENTIALS_FILE="/run/fcm").push_providers == ("fcm",)
+    assert read(PBX_APNS_KEY="/key.p8", PBX_ACROBITS_URL="https://x").push_providers == ("acrobits", "apns", "apns.dev")
+
+
+VAPID_PRIVATE = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"
+VAPID_PUBLIC = "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8"
+
+
+@pytest.mark.acceptance("H67")
+def test_browsers_are_told_the_public_part_of_the_key(tmp_path):
+    """The pair of RFC 8291 appendix A, in base64url and as PEM."""
+    key = ec.derive_private_key(int.from_bytes(urlsafe_b64decode(VAPID_PRIVATE + "=")), ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    path = tmp_path / "vapid.pem"
+    path.write_text(pem)
+
+    for text in (VAPID_PRIVATE, f"{VAPID_PRIVATE}=", str(path), pem, pem.replace("\n", "\\n")):
+        assert read(PBX_VAPID_KEY=text).vapid == VAPID_PUBLIC
+    assert read(PBX_VAPID_KEY_FILE=str(path)).vapid == VAPID_PUBLIC
+    assert read(PBX_VAPID_KEY=VAPID_PRIVATE).push_providers == ("webpush",)
+
+
+@pytest.mark.parametrize("text", ["/nowhere.pem", "-----BEGIN NOTHING", "A" * 43, "secret-half-of-a-key"])
+def test_a_key_that_cannot_be_used_is_refused_and_not_quoted(text):
+    with pytest.raises(ConfigurationError, match="PBX_VAPID_KEY cannot be used; allowed is a private key") as caught:
+        read(PBX_VAPID_KEY=text)
+
+    assert text not in str(caught.value)
 
 
 def test_each_start_has_a_name_of_its_own():

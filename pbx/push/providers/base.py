@@ -1,14 +1,20 @@
-"""What a push provider is to the rest of the product: one word, `send`, and a result that means the same for all."""
+"""What a push provider is to the rest of the product: `send`, `check`, and a result that means the same for all."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 import httpx2
 
+from ..answers import Verdict, meaning_of
+from .exchange import Reply
+
 __all__ = ["PushProvider", "PushResult", "Recipient", "Wakeup"]
+
+NAME_LENGTH = 120  # characters of the caller's name; he chooses it, and a push has 4 KB
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,8 @@ class Recipient:
     "pn-param of RFC 8599: the application, project or topic."
     token: str = field(repr=False)
     platform: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    "What else the provider needs to reach it: p256dh and auth of a Web Push subscription."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Wakeup:
             "uuid": self.call_uid,
             "call_id": self.call_id,
             "from_uri": self.caller,
-            "display_name": self.caller_name,
+            "display_name": self.caller_name[:NAME_LENGTH],
             "sent_at": str(int(self.sent_at * 1000)),
             "expires_at": str(int(self.deadline * 1000)),
         }
@@ -75,17 +83,40 @@ class PushResult:
     "The token will never work again."
     invalid_since: float = 0.0
     "Epoch seconds since when, where the provider says so (APNs); a token that was registered later is kept."
+    credentials_refused: bool = False
+    "The provider does not believe us; no device will fare better."
+    permanent: bool = False
+    "This very push would end alike again."
     ms: int = 0
+
+    @classmethod
+    def refused(
+        cls, provider: str, reply: Reply, reason: str, *, retry_after: float = 0.0, invalid_since: float = 0.0
+    ) -> Self:
+        """A refusal or a silence, judged by the dictionary of answers."""
+        verdict = meaning_of(provider, reply.status, reason).verdict
+        return cls(
+            reply.status,
+            reason=reason,
+            retry_after=reply.retry_after or retry_after,
+            token_invalid=verdict is Verdict.DEAD_TOKEN,
+            invalid_since=invalid_since,
+            credentials_refused=verdict is Verdict.CREDENTIALS,
+            permanent=verdict is Verdict.PERMANENT,
+            ms=reply.ms,
+        )
 
     @property
     def is_temporary(self) -> bool:
         """Whether trying again may help: no answer, throttled, or the provider is in trouble."""
-        return not self.accepted and not self.token_invalid and (self.status in (0, 429) or self.status >= 500)
+        if self.accepted or self.token_invalid or self.credentials_refused or self.permanent:
+            return False
+        return self.status in (0, 429) or self.status >= 500
 
     @property
     def blames_provider(self) -> bool:
         """Whether this says that the provider is down, rather than something about a device or our credentials."""
-        return self.status == 0 or self.status >= 500
+        return self.status >= 500 or (self.status == 0 and self.is_temporary)
 
 
 class PushProvider(ABC):
@@ -97,8 +128,15 @@ class PushProvider(ABC):
     @classmethod
     @abstractmethod
     def from_settings(cls, client: httpx2.AsyncClient) -> Self | None:
-        """Build it from Django's settings; None when it is not configured."""
+        """Build it from Django's settings; None when it is not configured, or wrongly (then the start has said so)."""
 
     @abstractmethod
     async def send(self, recipient: Recipient, wakeup: Wakeup) -> PushResult:
         """Try once. Whatever the provider or the network does becomes a PushResult; nothing is raised for it."""
+
+    @abstractmethod
+    async def check(self) -> PushResult:
+        """Find out whether the provider accepts our credentials, without waking anybody; `accepted` when it does."""
+
+    async def warm_up(self) -> None:  # noqa: B027 - most have nothing to fetch
+        """Fetch ahead what the first push would otherwise wait for."""

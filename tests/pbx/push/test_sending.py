@@ -31,6 +31,9 @@ class FakeProvider(PushProvider):
     def from_settings(cls, client):
         return None
 
+    async def check(self):
+        return ACCEPTED
+
     async def send(self, recipient, wakeup):
         self.sent.append((recipient, wakeup))
         result = self.results.pop(0)
@@ -155,4 +158,4 @@ def test_a_mistake_in_a_provider_costs_no_other_phone_its_push(sender):
 
     outcomes = dict(sender.send([Parcel(PHONE, wakeup), Parcel(PHONE, wakeup)]))
 
-    assert outcomes == {0: Outcome(PushResult(reason="internal error: RuntimeError"), 1), 1: Outcome(ACCEPTED, 1)}
+    assert outcomes == {0: Outcome(PushResult(reason="internal-error: RuntimeError"), 1), 1: Outcome(ACCEPTED, 1)}

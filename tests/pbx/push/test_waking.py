@@ -398,12 +398,12 @@ def test_a_provider_in_trouble_is_tried_again_within_three_seconds(push_server, 
 
 
 def test_a_provider_that_is_not_configured_fails_for_good(push_server, bob, put_call, events):
-    learn(bob, provider="fcm")
+    learn(bob, provider="webpush")
     put_call()
 
     call_bob()
 
-    assert told(events) == [("E_PUSH_FAILED", "k1", 0, "provider fcm is not configured")]
+    assert told(events) == [("E_PUSH_FAILED", "k1", 0, "not-configured: webpush")]
 
 
 def test_a_token_of_a_lost_key_fails_and_says_so(push_server, mobile, put_call, events, settings):
@@ -412,7 +412,7 @@ def test_a_token_of_a_lost_key_fails_and_says_so(push_server, mobile, put_call, 
 
     call_bob()
 
-    assert told(events) == [("E_PUSH_FAILED", "k1", 0, "token was stored under another SECRET_KEY")]
+    assert told(events) == [("E_PUSH_FAILED", "k1", 0, "unreadable-token: stored under another SECRET_KEY")]
 
 
 def test_a_suspended_subscriber_is_not_woken(push_server, mobile, bob, put_call, events):

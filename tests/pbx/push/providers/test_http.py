@@ -85,7 +85,7 @@ def test_another_secret_is_noticed(server):
         ("unknown", Answer(404, b""), {"status": 404, "token_invalid": True, "reason": ""}),
         ("throttled", Answer(429, headers={"Retry-After": "7"}), {"retry_after": 7.0, "is_temporary": True}),
         ("down", Answer(503, b"<h1>no</h1>"), {"is_temporary": True, "blames_provider": True, "reason": "<h1>no</h1>"}),
-        ("wrong", Answer(401, b'{"error":"bad signature"}'), {"is_temporary": False, "reason": "bad signature"}),
+        ("wrong", Answer(401, b'{"error":"bad signature"}'), {"credentials_refused": True, "reason": "bad signature"}),
         ("moved", Answer(301, headers={"Location": "/"}), {"accepted": False, "is_temporary": False}),
         ("dropped", DROP, {"status": 0, "is_temporary": True, "reason": "unreachable: RemoteProtocolError"}),
         ("echoed token", Answer(400, TOKEN.encode()), {"reason": "…"}),
@@ -97,6 +97,30 @@ def test_what_the_receiver_answers(_case, answer, expected, server):
 
     result = send(server)
 
+    assert {name: getattr(result, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("_case", "answer", "expected"),
+    [
+        ("taken", Answer(204, b""), {"accepted": True}),
+        ("an empty token is unknown: the signature was right", Answer(404), {"accepted": True, "status": 404}),
+        ("another secret", Answer(401, b'{"error":"bad signature"}'), {"credentials_refused": True}),
+        ("down", Answer(502, b""), {"accepted": False, "is_temporary": True}),
+    ],
+)
+def test_the_credentials_are_tested_without_a_token(_case, answer, expected, server):
+    server.answers(answer)
+
+    async def run():
+        async with httpx2.AsyncClient() as client:
+            return await HttpProvider(client, server.url, server.secret).check()
+
+    result = asyncio.run(run())
+
+    (push,) = server.received
+    assert server.is_signed(push)
+    assert push.body == {"type": "check", "token": ""}
     assert {name: getattr(result, name) for name in expected} == expected
 
 
