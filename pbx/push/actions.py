@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from pbx.subscribers import actions as subscribers
 from pbx.subscribers.models import Subscriber
 
-from . import ledger
+from . import ledger, refreshing
 from .models import PushDevice, hash_token
 from .providers import REGISTRY
 
@@ -32,6 +32,8 @@ def learn_device(
     token: str,
     instance_id: str = "",
     user_agent: str = "",
+    registered_until: datetime | None = None,
+    refreshes_itself: bool = True,
     now: datetime | None = None,
 ) -> tuple[PushDevice, int | None]:
     """Take over what an authenticated REGISTER says about its phone's token (RFC 8599 §4).
@@ -58,6 +60,10 @@ def learn_device(
     device.provider, device.param, device.key, device.instance_id = provider, param, key, instance_id
     device.user_agent, device.platform = user_agent[:255], PLATFORMS.get(provider, "")
     device.last_registered_at = now
+    device.registered_until = registered_until
+    device.refresh_at = None
+    if registered_until is not None and not refreshes_itself:
+        device.refresh_at = refreshing.time_to_refresh(now, registered_until)
     device.save()
     _drop_doubles(device)
     if affected:

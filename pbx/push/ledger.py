@@ -27,6 +27,7 @@ __all__ = ["Claim", "claim", "complete", "forget_attempts", "lock_owners", "woke
 
 PER_MINUTE = 6  # pushes of one device for calls; iOS and Android punish an app for more
 PER_HOUR = 30
+UNLIMITED = frozenset({"test", "refresh"})  # of no call: asked for by a person, or once for a registration
 JOIN_SECONDS = 5  # a push this young also wakes the phone for the next call
 WOKE_SECONDS = 60  # a REGISTER later than this after a push was not caused by it
 CLAIM_SECONDS = 3600
@@ -44,7 +45,7 @@ class Claim:
 
 
 def claim(devices: Sequence[PushDevice], *, call_uid: str, kind: str) -> list[Claim]:
-    """Claim the push of each of these devices for a call; a test belongs to no call and is always made.
+    """Claim the push of each of these devices for a call; a test or a refresh belongs to no call and is always made.
 
     At most once: a job that dies between the claim and the push is not repeated, since two pushes for one call are worse
     than none on a phone that must show a call for each.
@@ -57,7 +58,7 @@ def claim(devices: Sequence[PushDevice], *, call_uid: str, kind: str) -> list[Cl
         claims = []
         for device in devices:
             push_id = uuid.uuid4()
-            why = "" if kind == "test" else _reason_not_to(device, recent, call_uid, push_id)
+            why = "" if kind in UNLIMITED else _reason_not_to(device, recent, call_uid, push_id)
             attempt = PushAttempt(device=device, push_id=push_id, call_uid=call_uid, kind=kind, at=now)
             claims.append(Claim(device, why=why) if why else Claim(device, attempt))
         PushAttempt.objects.bulk_create(claimed.attempt for claimed in claims if claimed.attempt)

@@ -58,6 +58,10 @@ class PushDevice(models.Model):
     last_wake_ms = models.PositiveIntegerField(_("took (ms)"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     last_registered_at = models.DateTimeField(_("last registered"), null=True, blank=True)
+    registered_until = models.DateTimeField(_("registered until"), null=True, blank=True)
+    refresh_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When to wake it so that its registration does not expire.")
+    )
 
     class Meta:
         verbose_name = _("push device")
@@ -66,6 +70,9 @@ class PushDevice(models.Model):
         constraints = (
             # RFC 8599 §4: a token names one app on one phone. Whoever registered it last is who it wakes.
             models.UniqueConstraint(fields=("provider", "param", "token_hash"), name="one_owner_per_push_token"),
+        )
+        indexes = (
+            models.Index(fields=("refresh_at",), name="devices_to_refresh", condition=Q(refresh_at__isnull=False)),
         )
 
     def __str__(self) -> str:

@@ -19,7 +19,7 @@ from sipcore.contract import jobs
 from sipcore.contract.aor import split_aor
 from sipcore.contract.events import E_PUSH_WOKE
 
-from . import actions, ledger, waking
+from . import actions, ledger, refreshing, waking
 from .models import PushDevice
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,8 @@ def learn_device(
     param: str = "",
     instance_id: str = "",
     user_agent: str = "",
+    expires_at: float = 0.0,
+    refreshes_itself: bool = True,
     **_newer: object,
 ) -> None:
     """Keep the push token that an authenticated REGISTER carried."""
@@ -91,6 +93,8 @@ def learn_device(
     if subscriber is None:
         return
     about = {"param": param, "instance_id": instance_id, "user_agent": user_agent}
+    if expires_at:
+        about |= {"registered_until": datetime.fromtimestamp(expires_at, UTC), "refreshes_itself": refreshes_itself}
     device, woke_ms = actions.learn_device(subscriber, key=key, provider=provider, token=prid, **about)
     if woke_ms is not None:
         raise_event(E_PUSH_WOKE, aor=aor, device=device.handle, ms=woke_ms)
@@ -101,6 +105,13 @@ def forget_device(*, aor: str, key: str, **_newer: object) -> None:
     """Forget the token of a phone that has unregistered."""
     if (subscriber := _subscriber(aor)) is not None:
         actions.forget_device(subscriber, key=key)
+
+
+@shared_task(name="pbx.push.refresh_devices")
+def refresh_devices() -> None:
+    """Wake the phones whose registration is about to expire and that do not refresh it by themselves."""
+    for device in refreshing.claim_due():
+        waking.refresh(device)
 
 
 @shared_task(name="pbx.push.test_device")

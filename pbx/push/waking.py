@@ -31,7 +31,7 @@ from .providers import PushResult, Recipient, Wakeup
 from .sealing import Unreadable
 from .sending import Outcome, Parcel, sender
 
-__all__ = ["RING_SECONDS", "Occasion", "rung_and_asleep", "test_device", "usable_devices", "wake"]
+__all__ = ["RING_SECONDS", "Occasion", "refresh", "rung_and_asleep", "test_device", "usable_devices", "wake"]
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Occasion:
     deadline: float
     "Epoch seconds; nothing is sent from then on."
     kind: str = "call"
-    "call; message, which waits without being on the board; or test, without a limit."
+    "call; message, which waits without being on the board; refresh, for nobody; or test, without a limit."
     call_uid: str = ""
     call_id: str = ""
     caller: str = ""
@@ -125,6 +125,11 @@ def test_device(device: PushDevice) -> None:
     """Push one device without a call; its REGISTER raises E_PUSH_WOKE with the time it took."""
     deadline = time.time() + TEST_SECONDS
     _push([device], Occasion(device.subscriber.aor, deadline, kind="test", caller_name="Test"))
+
+
+def refresh(device: PushDevice) -> None:
+    """Push one device so that it registers again before its binding expires (RFC 8599 §4.1.3), and never after that."""
+    _push([device], Occasion(device.subscriber.aor, device.registered_until.timestamp(), kind="refresh"))
 
 
 def usable_devices(aor: str) -> list[PushDevice]:

@@ -18,8 +18,9 @@ not ring within a moment; nothing is sent after `deadline`. Each device ends in 
 `final`, E_PUSH_SUPPRESSED, which is said to the worker on its channel as well: {"op": "raised", "event": {...}}."""
 
 LEARN_PUSH_DEVICE = "pbx.push.learn_device"
-"""kwargs: aor, key (binding key), provider, param, prid, instance_id, user_agent. A REGISTER carried RFC 8599
-parameters; the token goes to Postgres and nowhere else."""
+"""kwargs: aor, key (binding key), provider, param, prid, instance_id, user_agent, expires_at (of the binding, epoch seconds),
+refreshes_itself (whether the phone refreshes without a push). A REGISTER carried RFC 8599 parameters; the token goes to
+Postgres and nowhere else."""
 
 FORGET_PUSH_DEVICE = "pbx.push.forget_device"
 "kwargs: aor, key. The phone unregistered; it no longer wants to be woken."

@@ -38,6 +38,10 @@ class PushReport:
     param: str
     prid: str = field(repr=False)
     instance_id: str
+    expires_at: float
+    "When that binding expires, epoch seconds; 0 when it is not known."
+    refreshes_itself: bool
+    "Whether the phone offered +sip.pnsreg: it needs no push to refresh (RFC 8599 §4.1.3)."
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,11 +158,12 @@ def push_report(request: Request, bindings: Sequence[Binding] = ()) -> list[Push
         push = contact.push_request
         if contact.push is None or push is None or _is_removal(contact, request):
             continue
-        key = contact.key
+        key, expires_at = contact.key, 0.0
         for binding in bindings:
             if binding.push == contact.push and binding.contact == contact.contact:
-                key = binding.key
-        reports.append(PushReport(key, push.provider, push.param, push.prid, contact.instance_id))
+                key, expires_at = binding.key, binding.expires_at
+        told = (push.provider, push.param, push.prid, contact.instance_id, expires_at, contact.offers_pnsreg)
+        reports.append(PushReport(key, *told))
     return reports
 
 

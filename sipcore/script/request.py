@@ -241,6 +241,8 @@ class RequestContext:
                     "prid": report.prid,
                     "instance_id": report.instance_id,
                     "user_agent": agent,
+                    "expires_at": report.expires_at,
+                    "refreshes_itself": report.refreshes_itself,
                 }
                 jobs.submit(Job(LEARN_PUSH_DEVICE, {"aor": aor, **details}))
         if changes.removed or any(binding.push for binding in before):

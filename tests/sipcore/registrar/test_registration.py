@@ -423,7 +423,9 @@ def test_the_token_is_reported_once_and_never_printed():
 
     (report,) = push_report(request, apply(request).bindings)
 
-    assert report == PushReport("push:fcm:proj:1766f8db8cb046f9", "fcm", "proj", "c0ffee:APA91bF-x/=", "")
+    until = apply(request).bindings[0].expires_at
+    token = "c0ffee:APA91bF-x/="
+    assert report == PushReport("push:fcm:proj:1766f8db8cb046f9", "fcm", "proj", token, "", until, False)
     assert "APA91" not in repr(report)
 
 
@@ -436,9 +438,10 @@ def test_two_contacts_with_push_are_both_honoured():
     changes = apply(request)
 
     assert [b.push.provider for b in changes.bindings] == ["fcm", "apns"]
+    until = changes.bindings[0].expires_at
     assert push_report(request, changes.bindings) == [
-        PushReport(INSTANCE, "fcm", "", "A", INSTANCE),
-        PushReport(f"{INSTANCE}#2", "apns", "T.b.voip", "B", INSTANCE),
+        PushReport(INSTANCE, "fcm", "", "A", INSTANCE, until, False),
+        PushReport(f"{INSTANCE}#2", "apns", "T.b.voip", "B", INSTANCE, until, False),
     ]
 
 
