@@ -149,8 +149,8 @@ class Driver:
             board.remove(uid)
         for record in changes.records:
             board.record(record)
-        for name, attributes, call_uid in changes.events:
-            environment.routing.tell(name, attributes, call_uid=call_uid)
+        for name, attributes, call_uid, cause in changes.events:
+            environment.routing.tell(name, attributes, call_uid=call_uid, cause_id=cause)
         return bool(changes.events)
 
     def _end_takeovers(self) -> None:

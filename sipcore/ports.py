@@ -62,6 +62,10 @@ class EventBus(Protocol):
     def has_peers(self) -> bool:
         """Whether other workers are alive, by their heartbeats."""
 
+    def wants(self, name: str) -> bool:
+        """Whether subscriptions of other workers wait for an event that is not shown, as far as is known; it is not
+        made, nor given to `publish`, when nobody does."""
+
     def subscribe(self, record: SubscriptionRecord) -> None:
         """Write a subscription to the store with the next batch. Never raises: without the store it stays local."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from sipcore.contract.calls import CallRecord, CallState
-from sipcore.contract.events import E_CALL_ANSWERED, E_CALL_ENDED, E_CALL_MISSED
+from sipcore.contract.events import E_CALL_ANSWERED, E_CALL_ENDED, E_CALL_MISSED, E_DLG_STATE_CHANGED
 
 from .ending import MISSED, how_it_ended
 from .live_call import LiveCall
 
 __all__ = ["MAX_CALLS", "MAX_CALL_SECONDS", "Changes", "Ledger", "ended_event"]
+
+Told = tuple[str, Mapping[str, Any], str, str]
 
 MAX_CALL_SECONDS = 12 * 3600.0  # nobody talks longer; a phone that lost its power sends no BYE
 MAX_CALLS = 50_000  # calls in talk; beyond, the one that was answered first counts as lost
@@ -28,15 +30,16 @@ class Changes(NamedTuple):
     "Uids of calls that have left the board."
     records: list[CallRecord]
     "One for each uid in `gone`."
-    events: list[tuple[str, Mapping[str, Any], str]]
-    "Name, attributes and call uid of each event to raise, in order."
+    events: list[Told]
+    "Name, attributes, call uid and cause of each event to raise, in order."
 
 
 class Ledger:
     """Calls by request and by dialog. A call that is over is written up at the next `drain`, with the rest of its turn."""
 
-    def __init__(self, worker: str, *, max_call_seconds: float, max_calls: int) -> None:
+    def __init__(self, worker: str, *, max_call_seconds: float, max_calls: int, wants: Callable[[str], bool]) -> None:
         self._worker = worker
+        self._wants = wants
         self._max_call_seconds = max_call_seconds
         self._max_calls = max_calls
         self.by_request: dict[str, LiveCall] = {}
@@ -45,19 +48,19 @@ class Ledger:
         self._talking: dict[str, LiveCall] = {}  # by uid; whoever was answered first comes first
         self._changed: list[LiveCall] = []
         self._records: list[CallRecord] = []
-        self._events: list[tuple[str, Mapping[str, Any], str]] = []
+        self._events: list[Told] = []
         self.oldest_ends_at = _NEVER
         "When `lose_the_silent` has something to do."
 
     def __len__(self) -> int:
         return sum(len(calls) for calls in self._by_dialog.values())
 
-    def open(self, request_id: str, uid: str, call_id: str, from_tag: str, epoch: float) -> LiveCall:
-        """Begin a call. `request_id` is empty when the transaction is gone already."""
-        call = LiveCall(uid, call_id, from_tag, epoch)
+    def open(self, tx: str, uid: str, call_id: str, from_tag: str, epoch: float, *, is_gone: bool = False) -> LiveCall:
+        """Begin a call. `is_gone`: its transaction has ended already."""
+        call = LiveCall(uid, call_id, from_tag, epoch, tx)
         self._by_dialog.setdefault((call_id, from_tag), []).append(call)
-        if request_id:
-            self.by_request[request_id] = call
+        if not is_gone:
+            self.by_request[tx] = call
         return call
 
     def in_dialog(self, call_id: str, from_tag: str) -> list[LiveCall]:
@@ -71,8 +74,30 @@ class Ledger:
             self._changed.append(call)
 
     def tell(self, name: str, call: LiveCall, /, **attributes: Any) -> None:
-        """Have an event raised."""
-        self._events.append((name, attributes, call.uid))
+        """Have an event raised; what led to it is the call's INVITE."""
+        self._events.append((name, attributes, call.uid, call.tx))
+
+    def tell_why(self, name: str, attributes: Mapping[str, Any], call_uid: str, cause_id: str) -> None:
+        """Have an event raised that something else has led to, or that is about no call of this ledger."""
+        self._events.append((name, attributes, call_uid, cause_id))
+
+    def dialog(self, call: LiveCall, state: str) -> None:
+        """The dialog of a call is now early, confirmed or deleted, which some scripts want to know."""
+        old, call.dialog_state = call.dialog_state, state
+        if old != state and self._wants(E_DLG_STATE_CHANGED):
+            self.tell(
+                E_DLG_STATE_CHANGED,
+                call,
+                id=call.uid,
+                callid=call.call_id,
+                from_tag=call.from_tag,
+                to_tag=call.to_tag,
+                old_state=old,
+                new_state=state,
+                caller=call.caller,
+                callee=call.callee,
+                answered_by=call.answered_by,
+            )
 
     def answer(self, call: LiveCall, by: str, epoch: float) -> None:
         """A 2xx has been sent."""
@@ -82,6 +107,7 @@ class Ledger:
         self.touch(call)
         ring_ms = _milliseconds(call.ringing_at, epoch)
         self.tell(E_CALL_ANSWERED, call, **call.parties, answered_by=by, ring_ms=ring_ms)
+        self.dialog(call, "confirmed")
         if call.hangup_by:
             self.end(call, "answered", epoch)
             return
@@ -144,8 +170,10 @@ class Ledger:
         call.is_recorded = True
         self._records.append(record)
         if record.reason in MISSED and not record.answered_at:
-            self.tell(E_CALL_MISSED, call, **call.parties, final=record.code, reason=record.reason)
-        self._events.append((*ended_event(record), call.uid))
+            ring_ms = _milliseconds(record.ringing_at, record.ended_at)
+            self.tell(E_CALL_MISSED, call, **call.parties, final=record.code, reason=record.reason, ring_ms=ring_ms)
+        self._events.append((*ended_event(record), call.uid, call.tx))
+        self.dialog(call, "deleted")
 
     def _find_oldest(self) -> None:
         for call in self._talking.values():
@@ -162,6 +190,8 @@ def ended_event(record: CallRecord) -> tuple[str, Mapping[str, Any]]:
         "callid": record.call_id,
         "final": record.code,
         "reason": record.reason,
+        "answered_by": record.answered_by,
+        "ring_ms": _milliseconds(record.ringing_at, record.answered_at or record.ended_at),
         "talk_ms": _milliseconds(record.answered_at, record.ended_at),
     }
 

@@ -12,6 +12,7 @@ class LiveBranch:
 
     __slots__ = (
         "_frozen",
+        "about",
         "aor",
         "code",
         "contact",
@@ -24,7 +25,19 @@ class LiveBranch:
         "state",
     )
 
-    def __init__(self, id: str, aor: str, contact: str, device: str, source: str, epoch: float, key: str = "") -> None:
+    def __init__(
+        self,
+        id: str,
+        aor: str,
+        contact: str,
+        device: str,
+        source: str,
+        epoch: float,
+        key: str = "",
+        *,
+        tx: str = "",
+        flow_id: str = "",
+    ) -> None:
         self.id = id
         self.aor = aor
         self.contact = contact
@@ -35,6 +48,8 @@ class LiveBranch:
         self.code = 0
         self.started_at = epoch
         self.ended_at = 0.0
+        self.about = {"tx": tx, "branch": id, "uri": contact, "aor": aor, "flow_id": flow_id, "source": source}
+        "What all E_BRANCH_* events say."
         self._frozen: BranchState | None = None
 
     def change(self, state: str, code: int, ended_at: float) -> None:
@@ -76,6 +91,7 @@ class LiveCall:
         "caller_name",
         "code",
         "dialled",
+        "dialog_state",
         "ended_at",
         "from_tag",
         "groups",
@@ -88,15 +104,22 @@ class LiveCall:
         "ringing_at",
         "started_at",
         "state",
+        "to_tag",
+        "tx",
         "uid",
         "waking",
     )
 
-    def __init__(self, uid: str, call_id: str, from_tag: str, epoch: float) -> None:
+    def __init__(self, uid: str, call_id: str, from_tag: str, epoch: float, tx: str = "") -> None:
         self.uid = uid
+        self.tx = tx
+        "The id of its INVITE transaction, which events name as what led to them."
         self.call_id = call_id
         self.from_tag = from_tag
         "The caller's tag; with the Call-ID it is what a BYE can be recognised by."
+        self.to_tag = ""
+        "The callee's, once somebody has answered."
+        self.dialog_state = "unconfirmed"
         self.caller = self.caller_name = self.callee = self.dialled = ""
         self.groups: tuple[str, ...] = ()
         self.state = "setup"

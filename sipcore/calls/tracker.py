@@ -70,8 +70,16 @@ class ReceivedRequest(Protocol):
 class CallTracker:
     """All calls that this worker has the INVITE transaction of, or recorded the route of."""
 
-    def __init__(self, worker: str, *, max_call_seconds: float = MAX_CALL_SECONDS, max_calls: int = MAX_CALLS) -> None:
-        self._ledger = Ledger(worker, max_call_seconds=max_call_seconds, max_calls=max_calls)
+    def __init__(
+        self,
+        worker: str,
+        *,
+        max_call_seconds: float = MAX_CALL_SECONDS,
+        max_calls: int = MAX_CALLS,
+        wants: Callable[[str], bool] = lambda name: False,
+    ) -> None:
+        """`wants` tells whether anybody waits for an event that is not shown."""
+        self._ledger = Ledger(worker, max_call_seconds=max_call_seconds, max_calls=max_calls, wants=wants)
         self._calls = self._ledger.by_request
 
     @property
@@ -107,8 +115,9 @@ class CallTracker:
         call = self._calls.get(request.id)
         is_new = call is None
         if call is None:
-            request_id = "" if request.is_gone else request.id
-            call = self._ledger.open(request_id, request.call_uid, invite.call_id, invite.from_tag, epoch)
+            call = self._ledger.open(
+                request.id, request.call_uid, invite.call_id, invite.from_tag, epoch, is_gone=request.is_gone
+            )
         call.caller, call.caller_name, call.callee, call.dialled = caller, caller_name, callee, dialled
         call.groups = tuple(groups)
         self._ledger.touch(call)
@@ -145,19 +154,29 @@ class CallTracker:
             call = self._calls.get(event.request.id)  # type: ignore[union-attr]
             if call is not None:
                 handler(self, call, event, epoch)
+        elif type(event) is InjectRejected:
+            self._inject_rejected(event)
         elif type(event) is DialogEnded:
             self._dialog_ended(event, epoch)
 
     def _branch_added(self, call: LiveCall, event: BranchAdded, epoch: float) -> None:
         branch, target = event.branch, event.branch.target
         aor = target.aor or target.uri
-        call.branches[branch.id] = LiveBranch(
-            branch.id, aor, target.uri, target.device, target.source, epoch, target.key
+        live = call.branches[branch.id] = LiveBranch(
+            branch.id,
+            aor,
+            target.uri,
+            target.device,
+            target.source,
+            epoch,
+            target.key,
+            tx=call.tx,
+            flow_id=target.flow.id,
         )
         if target.source == "pickup":
             call.picked_by = aor
         self._ledger.touch(call)
-        self._ledger.tell(E_BRANCH_ADDED, call, branch=branch.id, uri=target.uri, aor=aor, source=target.source)
+        self._ledger.tell_why(E_BRANCH_ADDED, live.about, call.uid, target.cause or call.tx)
 
     def _branch_provisional(self, call: LiveCall, event: BranchProvisional, epoch: float) -> None:
         branch = call.branches.get(event.branch.id)
@@ -165,11 +184,12 @@ class CallTracker:
             return
         branch.change("ringing" if branch.state == "trying" else branch.state, event.status, branch.ended_at)
         self._ledger.touch(call)
-        self._ledger.tell(E_BRANCH_PROVISIONAL, call, branch=branch.id, uri=branch.contact, code=event.status)
+        self._ledger.tell(E_BRANCH_PROVISIONAL, call, **branch.about, code=event.status)
         if not (call.ringing_at or call.answered_at or call.is_over):
             call.ringing_at = epoch
             call.state = "ringing"
-            self._ledger.tell(E_CALL_RINGING, call, **call.parties, groups=list(call.groups))
+            self._ledger.tell(E_CALL_RINGING, call, **call.parties, groups=list(call.groups), since=epoch)
+            self._ledger.dialog(call, "early")
 
     def _branch_cancelled(self, call: LiveCall, event: BranchCancelled, epoch: float) -> None:
         branch = call.branches.get(event.branch.id)
@@ -177,7 +197,7 @@ class CallTracker:
             return
         branch.change("cancelled", branch.code, epoch)
         self._ledger.touch(call)
-        self._ledger.tell(E_BRANCH_CANCELLED, call, branch=branch.id, uri=branch.contact, cancel_cause=event.cause)
+        self._ledger.tell(E_BRANCH_CANCELLED, call, **branch.about, code=branch.code, cancel_cause=event.cause)
 
     def _branch_final(self, call: LiveCall, event: BranchFinal, epoch: float) -> None:
         branch = call.branches.get(event.branch.id)
@@ -189,7 +209,7 @@ class CallTracker:
         else:
             branch.change("answered" if event.status < 300 else "failed", event.status, epoch)
         self._ledger.touch(call)
-        self._ledger.tell(E_BRANCH_FINAL, call, branch=branch.id, uri=branch.contact, code=event.status)
+        self._ledger.tell(E_BRANCH_FINAL, call, **branch.about, code=event.status)
 
     def _final_sent(self, call: LiveCall, event: FinalSent, epoch: float) -> None:
         if call.is_over or call.answered_at:
@@ -202,6 +222,7 @@ class CallTracker:
         if branch is None:
             self._ledger.answer(call, call.callee, epoch)
             return
+        call.to_tag = _tag(event.branch.answer_to or "")
         call.picked_by = branch.aor if branch.source == "pickup" else ""
         self._ledger.answer(call, branch.aor, epoch)
 
@@ -211,13 +232,23 @@ class CallTracker:
             self._ledger.end(call, "failed", epoch)
 
     def _hold_opened(self, call: LiveCall, event: HoldOpened, epoch: float) -> None:
-        self._ledger.tell(E_WAIT_ARMED, call, seconds=float(event.seconds), branches=event.branches or 0)
+        self._ledger.tell(
+            E_WAIT_ARMED,
+            call,
+            tx=call.tx,
+            seconds=float(event.seconds),
+            branches=event.branches or 0,
+            deadline=epoch + event.seconds,
+        )
 
     def _hold_closed(self, call: LiveCall, event: HoldClosed, epoch: float) -> None:
-        self._ledger.tell(E_WAIT_CLOSED, call, why=event.why)
+        self._ledger.tell(E_WAIT_CLOSED, call, tx=call.tx, why=event.why)
 
-    def _inject_rejected(self, call: LiveCall, event: InjectRejected, epoch: float) -> None:
-        self._ledger.tell(E_INJECT_REJECTED, call, uri=event.target.uri, why=event.why)
+    def _inject_rejected(self, event: InjectRejected) -> None:
+        """Said of any request, also of one whose transaction is gone: somebody will ask why that phone did not ring."""
+        request, target = event.request, event.target
+        about = {"tx": request.id, "uri": target.uri, "aor": target.aor, "source": target.source, "why": event.why}
+        self._ledger.tell_why(E_INJECT_REJECTED, about, request.call_uid, target.cause or request.id)
 
     def _takeover_ended(self, call: LiveCall, event: TakeoverEnded, epoch: float) -> None:
         if event.outcome != "done" and call.picked_by:
@@ -232,6 +263,11 @@ class CallTracker:
                 self._ledger.end(call, "answered", epoch)
 
 
+def _tag(to: str) -> str:
+    """The tag of a To value as we have it; one that is read wrongly does no more harm than none."""
+    return to.rpartition(">")[2].partition("tag=")[2].partition(";")[0].strip()
+
+
 _OF_CALLS: Mapping[type, Callable[[CallTracker, LiveCall, Any, float], None]] = {
     BranchAdded: CallTracker._branch_added,
     BranchProvisional: CallTracker._branch_provisional,
@@ -241,6 +277,5 @@ _OF_CALLS: Mapping[type, Callable[[CallTracker, LiveCall, Any, float], None]] = 
     RequestTerminated: CallTracker._request_terminated,
     HoldOpened: CallTracker._hold_opened,
     HoldClosed: CallTracker._hold_closed,
-    InjectRejected: CallTracker._inject_rejected,
     TakeoverEnded: CallTracker._takeover_ended,
 }

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["CATALOGUE", "Event", "EventType", "declare_event"]
+__all__ = ["CATALOGUE", "ENVELOPE", "OF_SUBSCRIPTIONS", "OURS", "Event", "EventType", "declare_event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class EventType:
     index: tuple[str, ...] = ()
     "Attributes with an exact-match index, most selective first."
     shown: bool = True
-    "Whether people see it, on the feed and in the log. Handlers hear of every event."
+    """Whether people see it, on the feed and in the log. Handlers hear of every event; one that is not shown is only made
+    when somebody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class Event:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     call_uid: str = ""
     cause_id: str = ""
-    "Id of the event or request that led to this one."
+    "Id of the event, or of the request (the attribute `tx` of others), that led to this one."
+    depth: int = 1
+    "1, and one more for each event whose handler led to this one."
     cursor: str = field(default="", compare=False)
     "Where it stands in the event log; empty for one that has not been read from there."
 
@@ -52,6 +55,9 @@ class Event:
             raise AttributeError(f"{self.name} has no attribute {name!r}") from None
 
 
+ENVELOPE = ("call_uid", "cause_id", "node")
+"What a filter may name of any event beside its attributes."
+
 CATALOGUE: dict[str, EventType] = {}
 
 
@@ -62,6 +68,8 @@ def declare_event(name: str, /, *, index: tuple[str, ...] = (), shown: bool = Tr
         raise ValueError(f"{name} is already declared with other attributes")
     return name
 
+
+# Registrations. Names and attributes are OpenSIPS's; what follows `shtag` is ours.
 
 _CONTACT = {
     "domain": str,  # the location table's name, as in OpenSIPS; the SIP domain is in the AoR
@@ -81,45 +89,113 @@ _CONTACT = {
     "latency": int,
     "shtag": str,
     "instance_id": str,
+    "reg_id": int,
     "transport": str,
+    "flow_id": str,
     "key": str,  # the binding's key: which phone
     "binding": dict,  # the whole Binding, so that a handler need not look it up
     "pn_provider": str,
+    "pn_param": str,
     "pn_prid_hash": str,
+    "replicated": bool,  # false: each event is raised once, by the worker where it happened
 }
 
 E_UL_AOR_INSERT = declare_event("E_UL_AOR_INSERT", index=("aor",), domain=str, aor=str)
 E_UL_AOR_DELETE = declare_event("E_UL_AOR_DELETE", index=("aor",), domain=str, aor=str)
 E_UL_CONTACT_INSERT = declare_event("E_UL_CONTACT_INSERT", index=("aor",), **_CONTACT)
-E_UL_CONTACT_UPDATE = declare_event("E_UL_CONTACT_UPDATE", index=("aor",), **_CONTACT)
+E_UL_CONTACT_UPDATE = declare_event("E_UL_CONTACT_UPDATE", index=("aor",), old=dict, **_CONTACT)
 E_UL_CONTACT_DELETE = declare_event("E_UL_CONTACT_DELETE", index=("aor",), delete_reason=str, **_CONTACT)
 E_UL_CONTACT_REFRESH = declare_event(
     "E_UL_CONTACT_REFRESH", index=("aor",), reason=str, method=str, req_callid=str, **_CONTACT
 )
 
+# Authentication and transport.
+
 E_AUTH_FAILURE = declare_event(
-    "E_AUTH_FAILURE", index=("user",), user=str, realm=str, src_ip=str, src_port=int, method=str, reason=str, ua=str
+    "E_AUTH_FAILURE",
+    index=("user",),
+    user=str,
+    realm=str,
+    src_ip=str,
+    src_port=int,
+    method=str,
+    reason=str,
+    ua=str,
+    count_1m=int,
+)
+E_AUTH_OK = declare_event("E_AUTH_OK", index=("user",), shown=False, user=str, src_ip=str, method=str, ua=str)
+E_FLOW_OPEN = declare_event("E_FLOW_OPEN", shown=False, flow_id=str, transport=str, peer=str)
+E_FLOW_CLOSED = declare_event("E_FLOW_CLOSED", shown=False, flow_id=str, transport=str, peer=str, reason=str, aors=list)
+
+# Transactions.
+
+E_TX_CREATED = declare_event(
+    "E_TX_CREATED",
+    index=("callid",),
+    shown=False,
+    tx=str,
+    callid=str,
+    method=str,
+    from_uri=str,
+    to_uri=str,
+    src_ip=str,
+)
+E_TX_FINAL = declare_event(
+    "E_TX_FINAL", index=("callid",), shown=False, tx=str, callid=str, method=str, code=int, reason=str, origin=str
 )
 
+# Calls.
+
 E_CALL_STARTED = declare_event("E_CALL_STARTED", index=("callee",), caller=str, callee=str, dialled=str, callid=str)
-E_CALL_RINGING = declare_event("E_CALL_RINGING", index=("callee",), caller=str, callee=str, callid=str, groups=list)
+E_CALL_RINGING = declare_event(
+    "E_CALL_RINGING", index=("callee",), caller=str, callee=str, callid=str, groups=list, since=float
+)
 E_CALL_ANSWERED = declare_event(
     "E_CALL_ANSWERED", index=("callee",), caller=str, callee=str, callid=str, answered_by=str, ring_ms=int
 )
 E_CALL_MISSED = declare_event(
-    "E_CALL_MISSED", index=("callee",), caller=str, callee=str, callid=str, final=int, reason=str
+    "E_CALL_MISSED", index=("callee",), caller=str, callee=str, callid=str, final=int, reason=str, ring_ms=int
 )
 E_CALL_ENDED = declare_event(
-    "E_CALL_ENDED", index=("callee",), caller=str, callee=str, callid=str, final=int, reason=str, talk_ms=int
+    "E_CALL_ENDED",
+    index=("callee",),
+    caller=str,
+    callee=str,
+    callid=str,
+    final=int,
+    reason=str,
+    answered_by=str,
+    ring_ms=int,
+    talk_ms=int,
+)
+E_DLG_STATE_CHANGED = declare_event(
+    "E_DLG_STATE_CHANGED",
+    index=("callid", "callee"),
+    shown=False,
+    id=str,
+    callid=str,
+    from_tag=str,
+    to_tag=str,
+    old_state=str,
+    new_state=str,
+    caller=str,
+    callee=str,
+    answered_by=str,
 )
 
-E_BRANCH_ADDED = declare_event("E_BRANCH_ADDED", branch=str, uri=str, aor=str, source=str)
-E_BRANCH_PROVISIONAL = declare_event("E_BRANCH_PROVISIONAL", branch=str, uri=str, code=int)
-E_BRANCH_FINAL = declare_event("E_BRANCH_FINAL", branch=str, uri=str, code=int)
-E_BRANCH_CANCELLED = declare_event("E_BRANCH_CANCELLED", branch=str, uri=str, cancel_cause=int)
-E_INJECT_REJECTED = declare_event("E_INJECT_REJECTED", uri=str, why=str)
-E_WAIT_ARMED = declare_event("E_WAIT_ARMED", seconds=float, branches=int)
-E_WAIT_CLOSED = declare_event("E_WAIT_CLOSED", why=str)
+# Branches and holds.
+
+_BRANCH = {"tx": str, "branch": str, "uri": str, "aor": str, "flow_id": str, "source": str}
+
+E_BRANCH_ADDED = declare_event("E_BRANCH_ADDED", **_BRANCH)
+E_BRANCH_PROVISIONAL = declare_event("E_BRANCH_PROVISIONAL", **_BRANCH, code=int)
+E_BRANCH_FINAL = declare_event("E_BRANCH_FINAL", **_BRANCH, code=int)
+E_BRANCH_CANCELLED = declare_event("E_BRANCH_CANCELLED", **_BRANCH, code=int, cancel_cause=int)
+E_INJECT_REJECTED = declare_event("E_INJECT_REJECTED", tx=str, uri=str, aor=str, source=str, why=str)
+E_WAIT_ARMED = declare_event("E_WAIT_ARMED", tx=str, seconds=float, branches=int, deadline=float)
+E_WAIT_CLOSED = declare_event("E_WAIT_CLOSED", tx=str, why=str)
+
+# Pickup.
 
 E_CALL_PICKUP = declare_event(
     "E_CALL_PICKUP",
@@ -129,6 +205,7 @@ E_CALL_PICKUP = declare_event(
     picker=str,
     picker_device=str,
     picker_callid=str,
+    picker_tx=str,
     target=str,
     token=str,
     binding=dict,
@@ -137,6 +214,8 @@ E_CALL_PICKUP_CLAIMED = declare_event("E_CALL_PICKUP_CLAIMED", index=("picker",)
 E_CALL_PICKUP_DONE = declare_event("E_CALL_PICKUP_DONE", index=("picker",), picker=str, token=str)
 E_CALL_PICKUP_FAILED = declare_event("E_CALL_PICKUP_FAILED", index=("picker",), picker=str, token=str, why=str)
 E_CALL_PICKUP_LOST = declare_event("E_CALL_PICKUP_LOST", index=("picker",), picker=str, token=str, why=str)
+
+# Push.
 
 E_PUSH_REQUESTED = declare_event("E_PUSH_REQUESTED", index=("aor",), aor=str, kind=str)
 E_PUSH_SENT = declare_event(
@@ -161,12 +240,26 @@ E_PUSH_TOKEN_INVALID = declare_event(
     "E_PUSH_TOKEN_INVALID", index=("aor",), aor=str, device=str, provider=str, reason=str
 )
 
-# Every call ends with one for each of its subscriptions, which tells people nothing.
-E_SUB_CANCELLED = declare_event("E_SUB_CANCELLED", shown=False, sub=str, event=str, why=str)
-E_SUB_FAILED = declare_event("E_SUB_FAILED", sub=str, event=str, error=str)
+# Subscriptions. Every call begins and ends with some, which tells people nothing; so only a failure is shown. These events
+# are not raised about subscriptions to one of themselves.
+
+_SUB = {"sub": str, "event": str, "filter": str, "owner": str, "fires": int}
+
+E_SUB_CREATED = declare_event("E_SUB_CREATED", shown=False, **_SUB)
+E_SUB_FIRED = declare_event("E_SUB_FIRED", shown=False, **_SUB, latency_ms=float)
+E_SUB_EXPIRED = declare_event("E_SUB_EXPIRED", shown=False, **_SUB)
+E_SUB_CANCELLED = declare_event("E_SUB_CANCELLED", shown=False, **_SUB, why=str)
+E_SUB_FAILED = declare_event("E_SUB_FAILED", **_SUB, error=str)
+OF_SUBSCRIPTIONS = frozenset({E_SUB_CREATED, E_SUB_FIRED, E_SUB_EXPIRED, E_SUB_CANCELLED, E_SUB_FAILED})
+
+# Script, limits, workers.
+
 E_SCRIPT_ERROR = declare_event("E_SCRIPT_ERROR", script=str, line=int, error=str)
 E_LIMIT_HIT = declare_event("E_LIMIT_HIT", limit=str, value=int)
 E_NODE_UP = declare_event("E_NODE_UP", worker=str)
 E_NODE_DOWN = declare_event("E_NODE_DOWN", worker=str, why=str)
+
+OURS = frozenset(CATALOGUE)
+"The events declared here, as opposed to those of a script."
 
 __all__ += list(CATALOGUE)

@@ -26,3 +26,9 @@ class Flow(NamedTuple):
     def is_reliable(self) -> bool:
         """Whether the transport retransmits by itself (RFC 3261 §17)."""
         return self.transport != "udp"
+
+    @property
+    def id(self) -> str:
+        """The flow in one word, as events name it: `udp:192.0.2.7:5060`, `tcp:192.0.2.7:40112#3f1a-2`."""
+        text = f"{self.transport}:{self.host}:{self.port}"
+        return f"{text}#{self.connection}" if self.connection else text

@@ -16,6 +16,7 @@ __all__ = [
     "DIRECTORY_CHANGED",
     "DIRECTORY_READY",
     "EVENTS_LOG",
+    "QUIET_AWAITED",
     "SHARED_SECRET",
     "WORKERS",
     "bindings",
@@ -40,6 +41,7 @@ CALLS_FEED = "pbx:calls:feed"  # channel: {"rev": n, "call": {...}} or {"rev": n
 CALL_RECORDS = "pbx:cdr"  # list: CallRecord JSON, oldest first, drained by Celery
 CALL_RECORDS_DROPPED = "pbx:cdr:dropped"  # integer: records lost to the list's bound
 EVENTS_LOG = "pbx:events:log"  # stream of Event JSON under field "event"; bounded by number and by age, see contract/event_log.py
+QUIET_AWAITED = "pbx:ebr:quiet"  # zset: name of an event that is not shown -> until when it is waited for; channel of the same name: it has changed
 CELERY_HEARTBEAT = "pbx:jobs:alive"  # string EX: beat and a Celery worker are both running
 WORKERS = "pbx:workers"  # zset: worker -> heartbeat deadline, epoch seconds
 SHARED_SECRET = "pbx:secret"  # noqa: S105 - a key, not a secret; string: signs nonces and Record-Route, made once by the first worker

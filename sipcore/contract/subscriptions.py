@@ -13,8 +13,18 @@ class ConditionRecord:
 
     key: str
     operator: str
-    "eq, glob, ne, lt, le, gt, ge or in."
-    value: str | int | float | bool | tuple[str, ...]
+    "eq, glob, re, ne, lt, le, gt, ge or in; or any, whose value is several lists of (key, operator, value), one of which holds."
+    value: str | int | float | bool | tuple
+
+    def __str__(self) -> str:
+        """As people read it: `aor=102@example.org`, `expires_in>0`, `aor~*@example.org`."""
+        if self.operator == "any":
+            return " or ".join(" and ".join(str(ConditionRecord(*each)) for each in choice) for choice in self.value)
+        value = "|".join(map(str, self.value)) if isinstance(self.value, (tuple, list)) else self.value
+        return f"{self.key}{_SIGNS.get(self.operator, self.operator)}{value}"
+
+
+_SIGNS = {"eq": "=", "ne": "!=", "glob": "~", "re": "~~", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "in": " in "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +46,23 @@ class SubscriptionRecord:
     "The name of the notification route, for people."
     kind: str = "notify"
     "notify or wait."
+    bind: str = "transaction"
+    "What ends it beside its time: transaction, dialog, registration, or none for a durable one."
+    max_fires: int = 0
+    "0: any number."
+    dedup: str = ""
+    "The attribute of which each value fires once; `()` for a function of the script."
+    on_expire: str = ""
+    "The name of the route that runs when its time is over."
+    context: dict | None = None
+    "What a durable one gives to its route."
+
+    @property
+    def event(self) -> str:
+        """The events in one word, for people."""
+        return "|".join(self.events)
+
+    @property
+    def filter(self) -> str:
+        """The conditions in one line, for people."""
+        return ", ".join(map(str, self.conditions))

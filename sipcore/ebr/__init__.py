@@ -6,7 +6,7 @@ workers are reached through `ports.EventBus`. Waiting and raising are the only t
 time is told: `monotonic`, `epoch` and `call_at` are given.
 """
 
-from .conditions import Predicate, compile_conditions, escape_glob, ge, glob, gt, le, lt, ne, one_of
+from .conditions import Predicate, any_of, compile_conditions, escape_glob, ge, glob, gt, le, lt, ne, one_of, regex
 from .filters import Filter, compile_filter
 from .routing import EventRouting
 from .subscription import Subscription, WaitResult
@@ -17,6 +17,7 @@ __all__ = [
     "Predicate",
     "Subscription",
     "WaitResult",
+    "any_of",
     "compile_conditions",
     "compile_filter",
     "escape_glob",
@@ -27,4 +28,5 @@ __all__ = [
     "lt",
     "ne",
     "one_of",
+    "regex",
 ]

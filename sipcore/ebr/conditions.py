@@ -11,14 +11,29 @@ from __future__ import annotations
 import fnmatch
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from ..contract.events import ENVELOPE, Event
 from ..contract.subscriptions import ConditionRecord
 
-__all__ = ["Predicate", "compile_conditions", "escape_glob", "ge", "glob", "gt", "le", "lt", "ne", "one_of"]
+__all__ = [
+    "AnyOf",
+    "Predicate",
+    "any_of",
+    "compile_conditions",
+    "escape_glob",
+    "ge",
+    "glob",
+    "gt",
+    "le",
+    "lt",
+    "ne",
+    "one_of",
+    "regex",
+]
 
 Test = Callable[[Any], bool]
 
@@ -37,6 +52,23 @@ class Predicate:
 def glob(pattern: str) -> Predicate:
     """Match the whole text against a shell pattern: `*`, `?`, `[a-z]`, and backslash to take the next one literally."""
     return Predicate("glob", pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Several filters of which one is enough."""
+
+    filters: tuple[Any, ...]
+
+
+def any_of(*filters: Any) -> AnyOf:
+    """Of these filters, each a mapping or in the form of the OpenSIPS manual, one is enough. Not indexed."""
+    return AnyOf(filters)
+
+
+def regex(pattern: str) -> Predicate:
+    """Match the whole text against a regular expression of Python. Never make one from what a caller wrote."""
+    return Predicate("re", pattern)
 
 
 def ne(value: Any) -> Predicate:
@@ -74,18 +106,32 @@ def escape_glob(text: str) -> str:
     return re.sub(r"([*?\[\\])", r"\\\1", text)
 
 
-def compile_conditions(conditions: Iterable[ConditionRecord]) -> Callable[[Mapping[str, Any]], bool]:
-    """Return the function that tells whether all conditions hold for a set of attributes."""
-    tests = tuple((condition.key, _compile(condition.operator, condition.value)) for condition in conditions)
+def compile_conditions(conditions: Iterable[ConditionRecord]) -> Callable[[Event], bool]:
+    """Return the function that tells whether all conditions hold for an event: its attributes, and its envelope."""
+    conditions = tuple(conditions)
+    choices = [_compile_any(condition.value) for condition in conditions if condition.operator == "any"]
+    tests = tuple((c.key, _compile(c.operator, c.value)) for c in conditions if c.operator != "any")
 
-    def matches(attributes: Mapping[str, Any]) -> bool:
+    def matches(event: Event) -> bool:
+        attributes = event.attributes
         for key, test in tests:
             value = attributes.get(key, _ABSENT)
-            if value is _ABSENT or not test(value):
+            if value is _ABSENT:
+                if key not in ENVELOPE:
+                    return False
+                value = getattr(event, key)
+            if not test(value):
                 return False
         return True
 
-    return matches
+    if not choices:
+        return matches
+    return lambda event: matches(event) and all(choice(event) for choice in choices)
+
+
+def _compile_any(filters: Any) -> Callable[[Event], bool]:
+    tests = [compile_conditions([ConditionRecord(*condition) for condition in conditions]) for conditions in filters]
+    return lambda event: any(test(event) for test in tests)
 
 
 def _compile(name: str, wanted: Any) -> Test:
@@ -96,8 +142,8 @@ def _compile(name: str, wanted: Any) -> Test:
     if name == "in":
         choice = frozenset(wanted)
         return lambda value: not choice.isdisjoint(value) if isinstance(value, (list, tuple)) else value in choice
-    if name == "glob":
-        match = _translate(wanted).match
+    if name in ("glob", "re"):
+        match = _translate(wanted).match if name == "glob" else re.compile(wanted).fullmatch
         return lambda value: (
             any(match(str(item)) for item in value)
             if isinstance(value, (list, tuple))

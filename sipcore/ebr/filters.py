@@ -8,25 +8,36 @@ key, an empty value, a value of the wrong type or no condition at all is a BadFi
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isnan
 from typing import Any
 
-from ..contract.events import CATALOGUE, EventType
+from ..contract.events import CATALOGUE, ENVELOPE, Event, EventType
 from ..contract.subscriptions import ConditionRecord
 from ..errors import BadFilter, UnknownEvent
-from .conditions import Predicate, compile_conditions
+from .conditions import AnyOf, Predicate, compile_conditions
 
-__all__ = ["MAX_CONDITIONS", "MAX_VALUE", "Filter", "compile_filter", "event_type", "suggestion"]
+__all__ = [
+    "MAX_CONDITIONS",
+    "MAX_VALUE",
+    "Filter",
+    "check_attribute",
+    "compile_filter",
+    "event_type",
+    "filter_of",
+    "forget_schemas",
+    "suggestion",
+]
 
 MAX_CONDITIONS = 16  # of one filter
 MAX_VALUE = 1024  # characters of one value, or members of one_of()
 
 _WILDCARDS = frozenset("*?[\\")
 _ORDERED = frozenset({"lt", "le", "gt", "ge"})
-_OPERATORS = _ORDERED | {"eq", "ne", "in", "glob"}
+_OPERATORS = _ORDERED | {"eq", "ne", "in", "glob", "re"}
 _NUMBERS = frozenset({int, float})
 
 
@@ -37,27 +48,12 @@ class Filter:
     events: tuple[str, ...]
     conditions: tuple[ConditionRecord, ...]
     "All must hold; none at all only where `match_all` was asked for."
-    matches: Callable[[Mapping[str, Any]], bool] = field(repr=False, compare=False)
-    "Whether the attributes of one of these events satisfy all conditions."
+    matches: Callable[[Event], bool] = field(repr=False, compare=False)
+    "Whether an event, one of these, satisfies all conditions."
 
-    @property
-    def index_keys(self) -> tuple[tuple[Any, ...], ...]:
-        """For each event its name, with the most selective indexed attribute that is compared literally, and with what,
-        where there is one."""
-        conditions = self.conditions
-        if len(conditions) == 1:
-            (condition,) = conditions
-            if condition.operator == "eq":
-                key, value = condition.key, condition.value
-                return tuple([(name, key, value) if key in CATALOGUE[name].index else (name,) for name in self.events])
-        return tuple([(name, *self._indexed(name)) for name in self.events])
-
-    def _indexed(self, event_name: str) -> tuple[Any, ...]:
-        for key in CATALOGUE[event_name].index:
-            for condition in self.conditions:
-                if condition.key == key and condition.operator == "eq":
-                    return key, condition.value
-        return ()
+    index_keys: tuple[tuple[Any, ...], ...] = field(repr=False, compare=False)
+    """For each event its name, with the most selective indexed attribute that is compared literally, and with what,
+    where there is one. Kept, for what is in an index must be found there again whatever is declared meanwhile."""
 
 
 def compile_filter(event_names: str | Iterable[str], filter: Any, *, match_all: bool = False) -> Filter:
@@ -73,18 +69,62 @@ def compile_filter(event_names: str | Iterable[str], filter: Any, *, match_all: 
         if filter.events != events:
             raise BadFilter(f"this filter was compiled for {_join(filter.events)}, not for {_join(events)}")
         return filter
-    if filter is None:
-        conditions: tuple[ConditionRecord, ...] = ()
-    elif isinstance(filter, Mapping):
-        conditions = tuple(_literal(events, schema, key, value) for key, value in filter.items())
-    else:
-        texts = (filter,) if isinstance(filter, str) else tuple(filter)
-        conditions = tuple(_pattern(events, schema, text) for text in texts)
+    conditions = _conditions(events, schema, filter)
     if not conditions and not match_all:
         raise BadFilter(f"no condition: this would match every {_join(events)}; match_all=True asks for that")
+    return Filter(events, conditions, compile_conditions(conditions), _index_keys(events, conditions))
+
+
+def filter_of(events: tuple[str, ...], conditions: tuple[ConditionRecord, ...]) -> Filter:
+    """The filter that a record was made from. Raise UnknownEvent when one of its events is not declared any more."""
+    for name in events:
+        event_type(name)
+    return Filter(events, conditions, compile_conditions(conditions), _index_keys(events, conditions))
+
+
+def _conditions(events: tuple[str, ...], schema: Mapping[str, type], filter: Any) -> tuple[ConditionRecord, ...]:
+    if filter is None:
+        return ()
+    if isinstance(filter, Mapping):
+        conditions = tuple([_literal(events, schema, key, value) for key, value in filter.items()])
+    elif isinstance(filter, AnyOf):
+        conditions = (_choice(events, schema, filter),)
+    else:
+        texts = (filter,) if isinstance(filter, str) else tuple(filter)
+        conditions = tuple([_pattern(events, schema, text) for text in texts])
     if len(conditions) > MAX_CONDITIONS:
         raise BadFilter(f"{len(conditions)} conditions; at most {MAX_CONDITIONS} are allowed")
-    return Filter(events, conditions, compile_conditions(conditions))
+    return conditions
+
+
+def _choice(events: tuple[str, ...], schema: Mapping[str, type], choice: AnyOf) -> ConditionRecord:
+    """One condition for several filters, written as plain values so that it can be kept like the others."""
+    choices = []
+    for filter in choice.filters:
+        conditions = () if isinstance(filter, AnyOf) else _conditions(events, schema, filter)
+        if not conditions:
+            raise BadFilter("any_of() takes filters that have conditions, and no other any_of()")
+        choices.append(tuple([(each.key, each.operator, each.value) for each in conditions]))
+    if not 0 < len(choices) <= MAX_CONDITIONS:
+        raise BadFilter(f"any_of() takes 1 to {MAX_CONDITIONS} filters, not {len(choices)}")
+    return ConditionRecord("", "any", tuple(choices))
+
+
+def _index_keys(events: tuple[str, ...], conditions: tuple[ConditionRecord, ...]) -> tuple[tuple[Any, ...], ...]:
+    if len(conditions) == 1:
+        (condition,) = conditions
+        if condition.operator == "eq":
+            key, value = condition.key, condition.value
+            return tuple([(name, key, value) if key in CATALOGUE[name].index else (name,) for name in events])
+    return tuple([(name, *_indexed(name, conditions)) for name in events])
+
+
+def _indexed(event_name: str, conditions: tuple[ConditionRecord, ...]) -> tuple[Any, ...]:
+    for key in CATALOGUE[event_name].index:
+        for condition in conditions:
+            if condition.key == key and condition.operator == "eq":
+                return key, condition.value
+    return ()
 
 
 def event_type(name: str) -> EventType:
@@ -102,13 +142,23 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {folded[near[0]]}?" if near else ""
 
 
+def forget_schemas() -> None:
+    """Look at the catalogue again; a script has declared events."""
+    _common_schema.cache_clear()
+
+
+def check_attribute(event_names: tuple[str, ...], key: str) -> None:
+    """Raise BadFilter when these events have no such attribute, or one that cannot be compared."""
+    _kind(event_names, _common_schema(event_names), key)
+
+
 @lru_cache(maxsize=256)
 def _common_schema(events: tuple[str, ...]) -> Mapping[str, type]:
-    """The attributes that all of these events have with one type: those a filter on them may name."""
+    """What a filter on all of these events may name: the attributes that they have in common, and the envelope."""
     if not events:
         raise UnknownEvent("no event is named")
     first, *others = [event_type(name) for name in events]
-    return {
+    return dict.fromkeys(ENVELOPE, str) | {
         key: kind
         for key, kind in first.attributes.items()
         if all(other.attributes.get(key) is kind for other in others)
@@ -128,8 +178,13 @@ def _literal(events: tuple[str, ...], schema: Mapping[str, type], key: str, valu
         return ConditionRecord(key, "in", tuple(_checked(key, kind, item) for item in wanted))
     if name in _ORDERED and kind not in _NUMBERS:
         raise BadFilter(f"{key}: {name}() compares numbers, and {key} is {kind.__name__}")
-    if name == "glob" and kind not in (str, list):
-        raise BadFilter(f"{key}: glob() compares text, and {key} is {kind.__name__}")
+    if name in ("glob", "re") and kind not in (str, list):
+        raise BadFilter(f"{key}: {name}() compares text, and {key} is {kind.__name__}")
+    if name == "re":
+        try:
+            re.compile(_checked(key, str, wanted))
+        except re.error as error:
+            raise BadFilter(f"{key}: {wanted!r} is no regular expression: {error}") from None
     return ConditionRecord(key, name, _checked(key, kind, wanted))
 
 

@@ -1,10 +1,9 @@
 """Event-based routing for one worker: who waits for what, until when, and what runs then.
 
 An event concerns local subscriptions first, in the order in which they were made, and is then handed to the bus, for
-other workers and the feed. Matching happens at once, in `raise_event`; handlers run afterwards, each owner's one after
-the other, so that two events for one transaction never meet in the middle of a handler. A handler gets the event and
-what its subscription is bound to, and nothing else of the place that subscribed, as in OpenSIPS; `context`, when
-given, is a third argument.
+other workers and the feed. Matching happens at once, in `raise_event`; handlers run afterwards, in `lanes.py`. A handler
+gets the event and what its subscription is bound to, and nothing else of the place that subscribed, as in OpenSIPS;
+`context`, when given, is a third argument.
 
 Two departures from OpenSIPS. A subscription is bound to its transaction and dies with it. And a deadline is exact: the
 interval is [t0, t0 + timeout) of the monotonic clock, and memory is freed when it ends, not when the event next comes.
@@ -14,33 +13,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextvars import ContextVar
-from inspect import isawaitable
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
-from ..contract.events import CATALOGUE, E_LIMIT_HIT, E_SUB_CANCELLED, E_SUB_FAILED, Event
+from ..contract.events import (
+    CATALOGUE,
+    E_LIMIT_HIT,
+    E_SUB_CANCELLED,
+    E_SUB_CREATED,
+    E_SUB_EXPIRED,
+    E_SUB_FAILED,
+    E_SUB_FIRED,
+    Event,
+)
 from ..contract.subscriptions import SubscriptionRecord
 from ..errors import InvalidWord, NoSuchRoute, TooLate, TransactionCancelled, TransactionFinal
 from ..ports import EventBus
 from .attributes import checked_attributes
 from .deadlines import Deadlines
-from .filters import compile_filter, event_type
+from .filters import Filter, check_attribute, compile_filter, event_type, filter_of
 from .index import SubscriptionIndex
-from .subscription import CANCELLED, EXPIRED, FAILED, LIVE, MATCHED, Handler, Owner, Subscription, WaitResult
+from .lanes import MAX_PENDING, Lanes, within
+from .reports import Reports
+from .subscription import CANCELLED, EXPIRED, FAILED, LIVE, MATCHED, Handler, Options, Owner, Subscription, WaitResult
 
 __all__ = ["MAX_NESTING", "MAX_PENDING", "MAX_SUBSCRIPTIONS", "MAX_TIMEOUT", "EventRouting"]
 
 MAX_TIMEOUT = 86_400.0  # seconds; what waits longer belongs into the database
 MAX_SUBSCRIPTIONS = 100_000  # of one worker; the design target is half of it
 MAX_PER_OWNER = 128  # of one transaction
-MAX_PENDING = 256  # fires of one owner that wait for a handler to finish
 MAX_NESTING = 8  # events raised by handlers of events raised by handlers …
 
 log = logging.getLogger("sipcore.ebr")
 
-_nesting: ContextVar[int] = ContextVar("ebr_nesting", default=0)
+Dedup = str | Callable[[Event], Hashable]
 
 
 class EventRouting:
@@ -65,11 +72,12 @@ class EventRouting:
         self._new_id = new_id
         self._monotonic = monotonic
         self._epoch = epoch
-        self._run = run
         self._index = SubscriptionIndex()
         self._live: dict[str, Subscription] = {}
         self._owners: dict[int, Owner] = {}
+        self._lanes = Lanes(run, self)
         self._deadlines = Deadlines(self._live, self._expire, monotonic, timers)
+        self._reports = Reports(self._report, self.wants, monotonic)
         self._made = 0
         self.evaluations = 0
         "How many filters have been evaluated."
@@ -95,29 +103,40 @@ class EventRouting:
         timeout: float,
         *,
         bound_to: object = None,
+        bind: str = "transaction",
         call_uid: str = "",
         once: bool = False,
         max_fires: int | None = None,
+        dedup: Dedup | None = None,
+        on_expire: Handler | None = None,
         context: object = None,
         match_all: bool = False,
     ) -> Subscription:
         """Run `route(event, bound_to)` for each matching event until `timeout` seconds have passed.
 
-        In force on this worker at once; `bus.subscribed()` tells when it is everywhere. Raises UnknownEvent, BadFilter,
-        NoSuchRoute or InvalidWord, and then nothing is subscribed.
+        In force on this worker at once; `bus.subscribed()` tells when it is everywhere. `once` or `max_fires` end it after
+        so many. `dedup` names an attribute, or is a function of the event: what has the same value fires once.
+        `on_expire(subscription, bound_to)` runs when the time is over, after whatever has fired. `bind` is for people: the
+        name of what `bound_to` is. Raises UnknownEvent, BadFilter, NoSuchRoute or InvalidWord, and then nothing is subscribed.
         """
-        if not callable(route):
-            raise NoSuchRoute(f"a notification route is a function, not {route!r}")
+        for each in (route, on_expire or route):
+            if not callable(each):
+                raise NoSuchRoute(f"a notification route is a function, not {each!r}")
         if max_fires is not None and max_fires < 1:
             raise InvalidWord(f"max_fires is at least 1, not {max_fires}")
+        options = None
+        if not (context is None and dedup is None and on_expire is None):
+            options = Options(context=context, dedup=_dedup_key(events, dedup), on_expire=on_expire)
         return self._subscribe(
             events,
             filter,
             timeout,
             bound_to=bound_to,
+            bind=bind,
             call_uid=call_uid,
             max_fires=1 if once else max_fires or 0,
-            context=context,
+            dedup=dedup if isinstance(dedup, str) else "()" if dedup else "",
+            options=options,
             match_all=match_all,
             route=route,
         )
@@ -146,23 +165,48 @@ class EventRouting:
         finally:
             self._end(subscription, CANCELLED)  # this task was cancelled; else it has ended already
 
+    def adopt(
+        self,
+        record: SubscriptionRecord,
+        route: Handler,
+        *,
+        bound_to: object,
+        on_expire: Handler | None = None,
+        ended: Callable[[Subscription, str], None] | None = None,
+    ) -> Subscription:
+        """Take up a subscription that is kept elsewhere: it is not given to the bus, and `ended` is told of its end.
+
+        Its deadline is that of the record, by the wall clock as it is now.
+        """
+        compiled = filter_of(record.events, record.conditions)
+        options = Options(context=record.context, on_expire=on_expire, ended=ended)
+        return self._add(compiled, record, record.expires_at - self._epoch(), Owner(bound_to), route, None, 0, options)
+
     def raise_event(self, name: str, attributes: Mapping[str, Any], *, call_uid: str = "", cause_id: str = "") -> Event:
         """Tell everybody who waits for it that something has happened; return the event.
 
-        Raises UnknownEvent, or ScriptError for an attribute that is not declared or of another type; attributes may be
-        missing. Past MAX_NESTING the event goes nowhere, and E_LIMIT_HIT says so.
+        What a handler raises was caused by the event that it handles; else `cause_id` says what. Raises UnknownEvent, or
+        ScriptError for an attribute that is not declared or of another type; attributes may be missing. Past MAX_NESTING
+        the event goes nowhere, and E_LIMIT_HIT says so.
         """
-        event = self._event(name, checked_attributes(event_type(name), attributes), call_uid, cause_id)
+        depth, handled = within.get()
+        checked = checked_attributes(event_type(name), attributes)
+        event = self._event(name, checked, call_uid, handled or cause_id, depth + 1)
         self._announce(event)
         return event
 
-    def tell(self, name: str, attributes: Mapping[str, Any], *, call_uid: str = "") -> None:
-        """Like `raise_event`, for rooms that declare what they raise: the attributes are neither checked nor copied."""
-        self._announce(self._event(name, attributes, call_uid, ""))
+    def tell(self, name: str, attributes: Mapping[str, Any], *, call_uid: str = "", cause_id: str = "") -> None:
+        """Like `raise_event`, for rooms that declare what they raise: the attributes are neither checked nor copied, and
+        what caused it is for them to say."""
+        self._announce(self._event(name, attributes, call_uid, cause_id, within.get()[0] + 1))
 
     def is_awaited(self, name: str, attributes: Mapping[str, Any]) -> bool:
         """Whether anybody may wait for such an event, here or elsewhere. The indexed attributes are enough to tell."""
         return self._bus.has_peers or bool(self._index.candidates(name, attributes))
+
+    def wants(self, name: str) -> bool:
+        """Whether anybody may wait for an event that is not shown. Two look-ups: ask before it is made."""
+        return self._index.has_any(name) or self._bus.wants(name)
 
     def deliver(self, subscription_id: str, event: Event) -> bool:
         """Take an event that another worker has matched with a subscription of this one.
@@ -172,7 +216,7 @@ class EventRouting:
         subscription = self._live.get(subscription_id)
         if subscription is None or event.name not in CATALOGUE or event.name not in subscription.filter.events:
             return False
-        return self._offer(subscription, event, self._monotonic(), 1)
+        return self._offer(subscription, event, self._monotonic())
 
     def receive(self, event: Event) -> int:
         """Take an event that the web side raised and has told the feed itself; return how many local matches it had."""
@@ -180,7 +224,7 @@ class EventRouting:
             return 0
         now = self._monotonic()
         return sum(
-            self._offer(subscription, event, now, 1)
+            self._offer(subscription, event, now)
             for subscription in self._index.candidates(event.name, event.attributes)
         )
 
@@ -218,31 +262,53 @@ class EventRouting:
         bound_to: object,
         call_uid: str,
         match_all: bool,
+        bind: str = "transaction",
         max_fires: int = 0,
-        context: object = None,
+        dedup: str = "",
+        options: Options | None = None,
         route: Handler | None = None,
         waiter: asyncio.Future[WaitResult] | None = None,
     ) -> Subscription:
         compiled = compile_filter(events, filter, match_all=match_all)
         if not 0 < timeout <= MAX_TIMEOUT:
             raise InvalidWord(f"a timeout is more than 0 and at most {MAX_TIMEOUT:.0f} seconds, not {timeout}")
-        if len(self._live) >= MAX_SUBSCRIPTIONS:
-            raise self._limit_hit("subscriptions", MAX_SUBSCRIPTIONS)
         owner = Owner(None) if bound_to is None else self._owners.get(id(bound_to)) or Owner(bound_to)
         if len(owner.subscriptions) >= MAX_PER_OWNER:
-            raise self._limit_hit("subscriptions of one call", MAX_PER_OWNER)
+            raise self._reports.limit_hit("subscriptions of one call", MAX_PER_OWNER)
         epoch = self._epoch()
         record = SubscriptionRecord(
-            id=self._new_id(),
-            events=compiled.events,
-            conditions=compiled.conditions,
-            owner=self._worker,
-            expires_at=epoch + timeout,
-            created_at=epoch,
-            call_uid=call_uid,
-            route="" if route is None else getattr(route, "__name__", ""),
-            kind="wait" if route is None else "notify",
+            self._new_id(),
+            compiled.events,
+            compiled.conditions,
+            self._worker,
+            epoch + timeout,
+            epoch,
+            call_uid,
+            "" if route is None else getattr(route, "__name__", ""),
+            "wait" if route is None else "notify",
+            bind,
+            max_fires,
+            dedup,
+            "" if options is None else getattr(options.on_expire, "__name__", ""),
         )
+        max_fires = 1 if route is None else max_fires
+        subscription = self._add(compiled, record, timeout, owner, route, waiter, max_fires, options)
+        self._bus.subscribe(record)
+        return subscription
+
+    def _add(
+        self,
+        compiled: Filter,
+        record: SubscriptionRecord,
+        seconds: float,
+        owner: Owner,
+        route: Handler | None,
+        waiter: asyncio.Future[WaitResult] | None,
+        max_fires: int,
+        options: Options | None,
+    ) -> Subscription:
+        if len(self._live) >= MAX_SUBSCRIPTIONS:
+            raise self._reports.limit_hit("subscriptions", MAX_SUBSCRIPTIONS)
         self._made += 1
         subscription = Subscription(
             self,
@@ -250,30 +316,35 @@ class EventRouting:
             compiled,
             owner,
             order=self._made,
-            deadline=self._monotonic() + timeout,
+            deadline=self._monotonic() + seconds,
             route=route,
             waiter=waiter,
-            max_fires=1 if route is None else max_fires,
-            context=context,
+            max_fires=max_fires,
+            options=options,
         )
         self._live[record.id] = subscription
         owner.subscriptions[record.id] = subscription
-        if bound_to is not None:
-            self._owners[id(bound_to)] = owner
+        if owner.bound_to is not None:
+            self._owners[id(owner.bound_to)] = owner
         self._index.add(subscription)
         self._deadlines.add(subscription)
-        self._bus.subscribe(record)
+        self._reports.tell(E_SUB_CREATED, subscription)
         return subscription
 
     def _cancel(self, subscription: Subscription, why: str) -> None:
         outcome = "cancelled" if "cancel" in why else "gone"
-        # The event is awaited nearly never, and every call ends with some of these.
-        if self._end(subscription, CANCELLED, WaitResult(outcome)) and self.is_awaited(E_SUB_CANCELLED, {}):
-            about = {"sub": subscription.id, "event": "|".join(subscription.filter.events), "why": why}
-            self._announce(self._event(E_SUB_CANCELLED, about, subscription.record.call_uid, ""))
+        if self._end(subscription, CANCELLED, WaitResult(outcome)):
+            self._reports.tell(E_SUB_CANCELLED, subscription, why=why)
 
     def _expire(self, subscription: Subscription) -> None:
-        self._end(subscription, EXPIRED, WaitResult("timeout"))
+        options = subscription.options
+        last = options is not None and options.on_expire is not None
+        if last:
+            self._lanes.put(subscription, None, self._monotonic())
+        if self._end(subscription, EXPIRED, WaitResult("timeout")):
+            self._reports.tell(E_SUB_EXPIRED, subscription)
+            if last:
+                self._lanes.start(subscription.owner)
 
     def _end(self, subscription: Subscription, state: str, result: WaitResult | None = None) -> bool:
         """The one way out of being live. What was matched before still runs, unless cancelled or failed."""
@@ -283,111 +354,109 @@ class EventRouting:
         self._index.remove(subscription)
         owner = subscription.owner
         owner.subscriptions.pop(subscription.id, None)
-        self._forget_if_idle(owner)
+        self.lane_is_idle(owner)
         waiter = subscription.waiter
         if waiter is not None and result is not None and not waiter.done():
             waiter.set_result(result)
-        self._bus.unsubscribe(subscription.record)
+        options = subscription.options
+        if options is None or options.ended is None:
+            self._bus.unsubscribe(subscription.record)
+        else:
+            options.ended(subscription, state)
         return True
-
-    def _forget_if_idle(self, owner: Owner) -> None:
-        if owner.bound_to is not None and not owner.subscriptions and not owner.running:
-            self._owners.pop(id(owner.bound_to), None)
 
     # -- events
 
-    def _event(self, name: str, attributes: Mapping[str, Any], call_uid: str, cause_id: str) -> Event:
-        return Event(self._new_id(), name, self._epoch(), self._worker, attributes, call_uid, cause_id)
+    def _event(
+        self, name: str, attributes: Mapping[str, Any], call_uid: str, cause_id: str = "", depth: int = 1
+    ) -> Event:
+        return Event(self._new_id(), name, self._epoch(), self._worker, attributes, call_uid, cause_id, depth)
+
+    def _report(self, name: str, attributes: Mapping[str, Any], call_uid: str, cause_id: str, depth: int) -> None:
+        self._announce(self._event(name, attributes, call_uid, cause_id, depth))
 
     def _announce(self, event: Event) -> None:
-        depth = _nesting.get() + 1
-        if depth > MAX_NESTING:
+        if event.depth > MAX_NESTING:
             self.dropped += 1
-            if depth == MAX_NESTING + 1 and event.name != E_LIMIT_HIT:
+            if event.name != E_LIMIT_HIT:
                 log.warning("%s refused: raised by a handler of an event, %d times over", event.name, MAX_NESTING)
-                self._bus.publish(self._limit_event("nesting", MAX_NESTING, event.call_uid, event.cause_id))
+                self._reports.limit_hit("nesting", MAX_NESTING, event.call_uid, event.cause_id)
             return
         candidates = self._index.candidates(event.name, event.attributes)
         if candidates:
             now = self._monotonic()
             for subscription in candidates:
-                self._offer(subscription, event, now, depth)
+                self._offer(subscription, event, now)
         self._bus.publish(event)
 
-    def _offer(self, subscription: Subscription, event: Event, now: float, depth: int) -> bool:
+    def _offer(self, subscription: Subscription, event: Event, now: float) -> bool:
         self.evaluations += 1
         if now >= subscription.deadline or subscription.state != LIVE:
             return False
-        if not subscription.filter.matches(event.attributes):
+        if not subscription.filter.matches(event):
             return False
-        owner = subscription.owner
-        pending = owner.pending
-        if pending is None:
-            pending = owner.pending = deque()
-        if len(pending) >= MAX_PENDING:
-            self._overflow(owner, subscription)
+        options = subscription.options
+        if options is not None and options.dedup is not None:
+            try:
+                if options.is_duplicate(event):
+                    return False
+            except Exception as error:  # the script's function, or a key that cannot be one
+                self.handler_failed(subscription, event, error)
+                return False
+        if subscription.route is not None and not self._lanes.put(subscription, event, now):
             return False
         self.fired += 1
         subscription.fires += 1
-        if subscription.route is not None:
-            pending.append((subscription, event, depth))
-            if not owner.running:
-                owner.running = True
-                self._run(self._work_off(owner, pending))
         if subscription.max_fires and subscription.fires >= subscription.max_fires:
             self._end(subscription, MATCHED, WaitResult("match", event))
+        self._lanes.start(subscription.owner)  # last, for the handler may run in here and raise the event again
         return True
 
-    def _overflow(self, owner: Owner, subscription: Subscription) -> None:
+    # -- what the lanes say
+
+    def handler_starts(self, subscription: Subscription, event: Event, since: float) -> None:
+        """A handler is about to run for an event that was matched at loop time `since`."""
+        if self.wants(E_SUB_FIRED):
+            latency = round((self._monotonic() - since) * 1000, 3)
+            self._reports.tell(E_SUB_FIRED, subscription, event.id, event.depth + 1, latency_ms=latency)
+
+    def handler_failed(self, subscription: Subscription, event: Event | None, error: Exception) -> None:
+        """A handler has raised: its subscription fails, which is said once."""
+        record = subscription.record
+        route = record.on_expire if event is None else record.route
+        log.error("%s failed on %s", route, event.name if event else "its end", exc_info=error)
+        self._end(subscription, FAILED)
+        subscription.state = FAILED  # also when that was its last fire
+        text = f"{route}: {type(error).__name__}: {error}"[:500]
+        self._reports.tell(
+            E_SUB_FAILED, subscription, event.id if event else "", event.depth + 1 if event else 1, error=text
+        )
+
+    def handler_too_late(self, subscription: Subscription, error: TooLate) -> None:
+        """The world has moved on while the handler ran, and its subscription with it."""
+        self._cancel(subscription, _why(error))
+
+    def lane_is_full(self, subscription: Subscription) -> None:
+        """Too much waits for one owner already."""
         self.dropped += 1
+        owner = subscription.owner
         if not owner.overflowed:
             owner.overflowed = True  # said once, until it has caught up
-            self._limit_hit("pending events of one call", MAX_PENDING, subscription.record.call_uid)
+            self._reports.limit_hit("pending events of one call", MAX_PENDING, subscription.record.call_uid)
 
-    async def _work_off(self, owner: Owner, pending: deque[tuple[Subscription, Event, int]]) -> None:
-        """Run what is pending for an owner, in order."""
-        try:
-            while pending:
-                subscription, event, depth = pending.popleft()
-                if subscription.state in (CANCELLED, FAILED):
-                    continue
-                nesting = _nesting.set(depth)
-                try:
-                    await self._handle(subscription, event)
-                finally:
-                    _nesting.reset(nesting)
-        finally:
-            owner.running = owner.overflowed = False
-            self._forget_if_idle(owner)
+    def lane_is_idle(self, owner: Owner) -> None:
+        """Forget an owner of which nothing is left."""
+        if owner.bound_to is not None and not (owner.subscriptions or owner.running or owner.pending):
+            self._owners.pop(id(owner.bound_to), None)
 
-    async def _handle(self, subscription: Subscription, event: Event) -> None:
-        arguments = (event, subscription.owner.bound_to)
-        if subscription.context is not None:
-            arguments = (*arguments, subscription.context)
-        try:
-            result = subscription.route(*arguments)  # type: ignore[misc]
-            if isawaitable(result):
-                await result
-        except TooLate as error:
-            self._cancel(subscription, _why(error))
-        except Exception as error:
-            log.exception("%s failed on %s", subscription.record.route, event.name)
-            self._end(subscription, FAILED)
-            subscription.state = FAILED  # also when that was its last fire
-            about = {
-                "sub": subscription.id,
-                "event": event.name,
-                "error": f"{subscription.record.route}: {type(error).__name__}: {error}"[:500],
-            }
-            self._announce(self._event(E_SUB_FAILED, about, subscription.record.call_uid, event.id))
 
-    def _limit_hit(self, limit: str, value: int, call_uid: str = "") -> InvalidWord:
-        """Tell the feed, and return the error for whoever asked for more. Never matched: it must not add to the load."""
-        self._bus.publish(self._limit_event(limit, value, call_uid, ""))
-        return InvalidWord(f"more than {value} {limit}")
-
-    def _limit_event(self, limit: str, value: int, call_uid: str, cause_id: str) -> Event:
-        return self._event(E_LIMIT_HIT, {"limit": limit, "value": value}, call_uid, cause_id)
+def _dedup_key(events: str | Iterable[str], dedup: Dedup | None) -> Callable[[Event], Hashable] | None:
+    if dedup is None or callable(dedup):
+        return dedup
+    check_attribute((events,) if isinstance(events, str) else tuple(events), dedup)
+    if dedup in ("call_uid", "cause_id", "node"):
+        return attrgetter(dedup)
+    return lambda event: event.attributes.get(dedup)
 
 
 def _why(error: TooLate) -> str:

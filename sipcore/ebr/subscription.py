@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,15 @@ from .filters import Filter
 if TYPE_CHECKING:
     from .routing import EventRouting
 
-__all__ = ["CANCELLED", "EXPIRED", "FAILED", "LIVE", "MATCHED", "Owner", "Subscription", "WaitResult"]
+__all__ = ["CANCELLED", "EXPIRED", "FAILED", "LIVE", "MATCHED", "Options", "Owner", "Subscription", "WaitResult"]
 
 LIVE = "live"
 MATCHED = "matched"
 EXPIRED = "expired"
 CANCELLED = "cancelled"
 FAILED = "failed"
+
+MAX_REMEMBERED = 1024  # keys by which one subscription knows duplicates; the oldest is forgotten for one more
 
 Handler = Callable[..., Any]
 
@@ -53,10 +55,46 @@ class Owner:
     def __init__(self, bound_to: object) -> None:
         self.bound_to = bound_to
         self.subscriptions: dict[str, Subscription] = {}
-        self.pending: deque[tuple[Subscription, Event, int]] | None = None
-        "What has fired and not run yet, with the depth of nesting; made when it first fires."
+        self.pending: deque[tuple[Subscription, Event | None, float]] | None = None
+        "What has fired and not run yet, and since when; made when it first fires. See `lanes.py`."
         self.running = False
         self.overflowed = False
+
+
+class Options:
+    """What few subscriptions ask for, beside the rest so that the many stay small."""
+
+    __slots__ = ("context", "dedup", "ended", "on_expire", "seen")
+
+    def __init__(
+        self,
+        *,
+        context: object = None,
+        dedup: Callable[[Event], Hashable] | None = None,
+        on_expire: Handler | None = None,
+        ended: Callable[[Subscription, str], None] | None = None,
+    ) -> None:
+        self.context = context
+        "A third argument for the route."
+        self.dedup = dedup
+        "Tells what makes two events the same."
+        self.seen: dict[Hashable, None] = {}
+        self.on_expire = on_expire
+        "Runs as `on_expire(subscription, bound_to)` when its time is over."
+        self.ended = ended
+        "Told when it has ended, with its last state, by whoever keeps it elsewhere too."
+
+    def is_duplicate(self, event: Event) -> bool:
+        """Whether such an event has been here before; from now on it has."""
+        if self.dedup is None:
+            return False
+        key = self.dedup(event)
+        if key in self.seen:
+            return True
+        if len(self.seen) >= MAX_REMEMBERED:
+            del self.seen[next(iter(self.seen))]
+        self.seen[key] = None
+        return False
 
 
 class Subscription:
@@ -64,11 +102,11 @@ class Subscription:
 
     __slots__ = (
         "_routing",
-        "context",
         "deadline",
         "filter",
         "fires",
         "max_fires",
+        "options",
         "order",
         "owner",
         "record",
@@ -89,7 +127,7 @@ class Subscription:
         route: Handler | None,
         waiter: asyncio.Future[WaitResult] | None,
         max_fires: int,
-        context: object,
+        options: Options | None,
     ) -> None:
         self._routing = routing
         self.record = record
@@ -102,7 +140,7 @@ class Subscription:
         self.waiter = waiter
         self.max_fires = max_fires
         "0: any number."
-        self.context = context
+        self.options = options
         self.fires = 0
         self.state = LIVE
 

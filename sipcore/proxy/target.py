@@ -39,6 +39,9 @@ class Target:
     registered_at: float = 0.0
     "When this phone last registered. A phone whose branch timed out is tried again once for each later registration."
 
+    cause: str = ""
+    "Id of the event that brought it, for events about its branch."
+
     @property
     def device_key(self) -> str:
         """What says whether two targets are one phone."""

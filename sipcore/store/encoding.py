@@ -79,17 +79,18 @@ def encode_event(event: Event, *, structured: bool = True) -> bytes:
     attributes = event.attributes
     if not structured:
         attributes = {key: value for key, value in attributes.items() if type(value) is not dict}
-    return encode_json(
-        {
-            "id": event.id,
-            "name": event.name,
-            "ts": event.ts,
-            "node": event.node,
-            "attributes": attributes,
-            "call_uid": event.call_uid,
-            "cause_id": event.cause_id,
-        }
-    )
+    data = {
+        "id": event.id,
+        "name": event.name,
+        "ts": event.ts,
+        "node": event.node,
+        "attributes": attributes,
+        "call_uid": event.call_uid,
+        "cause_id": event.cause_id,
+    }
+    if event.depth > 1:
+        data["depth"] = event.depth
+    return encode_json(data)
 
 
 def encode_subscription(record: SubscriptionRecord) -> bytes:

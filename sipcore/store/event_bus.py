@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,7 @@ from .event_log import EventLog
 from .inbox import Inbox
 from .lua import Script
 from .pipe import Pipe
+from .quiet import QuietEvents
 
 __all__ = ["RedisEventBus", "forget_subscription"]
 
@@ -64,7 +65,7 @@ end
 return found
 """)
 
-Compile = Callable[[Iterable[ConditionRecord]], Callable[[Mapping[str, Any]], bool]]
+Compile = Callable[[Iterable[ConditionRecord]], Callable[[Event], bool]]
 
 
 class RedisEventBus:
@@ -99,6 +100,7 @@ class RedisEventBus:
         self._last_written: asyncio.Future[Any] | None = None
         self._lookups = 0
         self.log = EventLog(pipe, worker, retention)
+        self._quiet = QuietEvents(pipe, inbox, epoch)
         self.unoffered = 0
         "Events that were not offered to other workers: the store was away, or there were too many at once."
         inbox.on("event", self._told)
@@ -119,6 +121,9 @@ class RedisEventBus:
             self._write()
 
     # -- subscriptions
+
+    def wants(self, name: str) -> bool:
+        return self._has_peers() and self._quiet.are_awaited(name)
 
     def subscribe(self, record: SubscriptionRecord) -> None:
         self._own[record.id] = self._unwritten[record.id] = record
@@ -166,6 +171,7 @@ class RedisEventBus:
             written.add_done_callback(_note_failure)
             self._last_written = written
             self._written.add(record.id)
+            self._quiet.await_until(record)
 
     def write_again(self) -> None:
         """Write every live subscription: the server may have lost what it had, or others took us for dead."""
@@ -177,9 +183,10 @@ class RedisEventBus:
     # -- events
 
     def publish(self, event: Event) -> None:
-        if CATALOGUE[event.name].shown:
+        shown = CATALOGUE[event.name].shown
+        if shown:
             self.log.tell(event)
-        if self._has_peers() and self._pipe.connected:
+        if self._has_peers() and self._pipe.connected and (shown or self._quiet.are_awaited(event.name)):
             self._offer(event)
 
     def _offer(self, event: Event) -> None:
@@ -206,7 +213,7 @@ class RedisEventBus:
         encoded = b""
         for text in reply:
             record = from_json(SubscriptionRecord, text)
-            if record.owner != self._worker and self._compile(record.conditions)(event.attributes):
+            if record.owner != self._worker and self._compile(record.conditions)(event):
                 encoded = encoded or encode_event(event)
                 self._tell(record, encoded)
 

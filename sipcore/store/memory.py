@@ -24,7 +24,7 @@ from .ordering import by_preference, pickable, unexpired
 
 __all__ = ["MemoryCallBoard", "MemoryDirectory", "MemoryEventBus", "MemoryLocation", "MemoryStore"]
 
-Compile = Callable[[Iterable[ConditionRecord]], Callable[[Mapping[str, Any]], bool]]
+Compile = Callable[[Iterable[ConditionRecord]], Callable[[Event], bool]]
 
 
 class MemoryStore:
@@ -150,6 +150,10 @@ class MemoryEventBus:
     def has_peers(self) -> bool:
         return self._store.available and len(self._store.buses) > 1
 
+    def wants(self, name: str) -> bool:
+        records = self._store.subscriptions.values() if self.has_peers else ()
+        return any(name in record.events and record.owner != self._worker for record in records)
+
     def subscribe(self, record: SubscriptionRecord) -> None:
         if self._store.available:
             self._store.subscriptions[record.id] = record
@@ -168,7 +172,7 @@ class MemoryEventBus:
         for record in list(self._store.subscriptions.values()):
             if record.owner == self._worker or event.name not in record.events or event.name not in CATALOGUE:
                 continue
-            if record.expires_at > self._store.epoch() and self._compile(record.conditions)(event.attributes):
+            if record.expires_at > self._store.epoch() and self._compile(record.conditions)(event):
                 owner = self._store.buses.get(record.owner)
                 if owner is None:
                     del self._store.subscriptions[record.id]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from ..contract.event_log import USUAL_RETENTION, Retention
 from ..contract.events import Event
@@ -33,7 +32,7 @@ class RedisStore:
         worker: str,
         epoch: Callable[[], float],
         *,
-        compile_conditions: Callable[[Iterable[ConditionRecord]], Callable[[Mapping[str, Any]], bool]],
+        compile_conditions: Callable[[Iterable[ConditionRecord]], Callable[[Event], bool]],
         deliver: Callable[[str, Event], object],
         facts: Callable[[], Mapping[str, str | int | float]] = dict,
         worker_lost: Callable[[str], None] = lambda name: None,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sipcore.contract.events import CATALOGUE
+from sipcore.contract.events import CATALOGUE, OURS
 from tests.acceptance.markers import proofs
 from tests.acceptance.table import PAGE, page
 
@@ -16,8 +16,9 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_event_and_attribute_is_documented() -> None:
     rows = dict(re.findall(r"^\| `(E_\w+)` \| (.*) \|$", (ROOT / "docs/events.md").read_text(), re.MULTILINE))
-    assert set(rows) == set(CATALOGUE)
-    for name, declared in CATALOGUE.items():
+    assert set(rows) == OURS
+    for name in OURS:
+        declared = CATALOGUE[name]
         documented = dict(re.findall(r"`(\w+)`\**? (\w+)", rows[name]))
         assert documented == {key: kind.__name__ for key, kind in declared.attributes.items()}, name
 

@@ -99,4 +99,4 @@ class Story:
     def names(self) -> list[str]:
         """The names of the events that are due."""
         changes = self.tracker.drain()
-        return [] if changes is None else [name for name, _, _ in changes.events]
+        return [] if changes is None else [name for name, *_ in changes.events]

@@ -7,7 +7,7 @@ from sipcore.calls.ledger import Ledger
 
 @pytest.fixture
 def ledger() -> Ledger:
-    return Ledger("worker-a", max_call_seconds=100.0, max_calls=10)
+    return Ledger("worker-a", max_call_seconds=100.0, max_calls=10, wants=lambda name: False)
 
 
 def test_only_the_first_word_about_an_end_counts(ledger):

@@ -15,6 +15,14 @@ from sipcore.proxy.target import Target
 from .story import ALICE, BOB, DAN, EPOCH, FLOW, Story
 
 PARTIES = {"caller": ALICE, "callee": BOB, "callid": "call-c1"}
+BRANCH = {
+    "tx": "r-c1",
+    "branch": "1",
+    "uri": "sip:1@192.168.1.5",
+    "aor": BOB,
+    "flow_id": "udp:198.51.100.7:5060",
+    "source": "lookup",
+}
 
 
 def test_an_answered_call_from_its_first_ring_to_its_bye():
@@ -40,10 +48,10 @@ def test_an_answered_call_from_its_first_ring_to_its_bye():
     ]
     assert (ringing.gone, ringing.records) == ([], [])
     assert ringing.events == [
-        ("E_CALL_STARTED", {**PARTIES, "dialled": "102"}, "c1"),
-        ("E_BRANCH_ADDED", {"branch": "1", "uri": "sip:1@192.168.1.5", "aor": BOB, "source": "lookup"}, "c1"),
-        ("E_BRANCH_PROVISIONAL", {"branch": "1", "uri": "sip:1@192.168.1.5", "code": 180}, "c1"),
-        ("E_CALL_RINGING", {**PARTIES, "groups": ["sales"]}, "c1"),
+        ("E_CALL_STARTED", {**PARTIES, "dialled": "102"}, "c1", "r-c1"),
+        ("E_BRANCH_ADDED", BRANCH, "c1", "r-c1"),
+        ("E_BRANCH_PROVISIONAL", {**BRANCH, "code": 180}, "c1", "r-c1"),
+        ("E_CALL_RINGING", {**PARTIES, "groups": ["sales"], "since": EPOCH + 2}, "c1", "r-c1"),
     ]
 
     answered = story.answer().terminated().tracker.drain()
@@ -52,8 +60,8 @@ def test_an_answered_call_from_its_first_ring_to_its_bye():
     assert (state.state, state.code, state.answered_by, state.answered_at) == ("answered", 200, BOB, EPOCH + 4)
     assert state.branches[0].state == "answered"
     assert answered.events == [
-        ("E_BRANCH_FINAL", {"branch": "1", "uri": "sip:1@192.168.1.5", "code": 200}, "c1"),
-        ("E_CALL_ANSWERED", {**PARTIES, "answered_by": BOB, "ring_ms": 2000}, "c1"),
+        ("E_BRANCH_FINAL", {**BRANCH, "code": 200}, "c1", "r-c1"),
+        ("E_CALL_ANSWERED", {**PARTIES, "answered_by": BOB, "ring_ms": 2000}, "c1", "r-c1"),
     ]
 
     ended = story.bye(by="to-bob").tracker.drain()
@@ -67,7 +75,12 @@ def test_an_answered_call_from_its_first_ring_to_its_bye():
         EPOCH + 6,
     )
     assert ended.events == [
-        ("E_CALL_ENDED", {**PARTIES, "final": 200, "reason": "answered", "talk_ms": 2000}, "c1"),
+        (
+            "E_CALL_ENDED",
+            {**PARTIES, "final": 200, "reason": "answered", "answered_by": BOB, "ring_ms": 2000, "talk_ms": 2000},
+            "c1",
+            "r-c1",
+        ),
     ]
     assert story.tracker.count == 0
 
@@ -125,7 +138,7 @@ def test_how_a_call_ended_is_said_in_one_word(_case, tell, reason, missed):
 
     assert [record.reason for record in changes.records] == [reason]
     assert changes.gone == ["c1"]
-    names = [name for name, _, _ in changes.events]
+    names = [name for name, *_ in changes.events]
     assert names[-1] == "E_CALL_ENDED"
     assert (names[-2] == "E_CALL_MISSED") is missed
 
@@ -153,7 +166,7 @@ def test_a_phone_that_confirms_after_the_end_is_an_event_and_no_second_record():
 
     changes = story.end(status=487).terminated().tracker.drain()
 
-    assert [name for name, _, _ in changes.events] == ["E_BRANCH_FINAL"]
+    assert [name for name, *_ in changes.events] == ["E_BRANCH_FINAL"]
     assert (changes.states, changes.gone, changes.records) == ([], [], [])
 
 
@@ -221,7 +234,7 @@ def test_who_is_called_may_be_corrected():
     changes = story.tracker.drain()
 
     assert [state.callee for state in changes.states] == [BOB]
-    assert [name for name, _, _ in changes.events] == ["E_CALL_STARTED"]
+    assert [name for name, *_ in changes.events] == ["E_CALL_STARTED"]
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -247,10 +260,15 @@ def test_the_hold_and_refused_targets_are_told():
     story.tell(InjectRejected(story.request, target, "duplicate")).tell(HoldClosed(story.request, "deadline"))
 
     assert story.tracker.drain().events == [
-        ("E_WAIT_ARMED", {"seconds": 20.0, "branches": 0}, "c1"),
-        ("E_WAIT_ARMED", {"seconds": 20.0, "branches": 2}, "c1"),
-        ("E_INJECT_REJECTED", {"uri": "sip:1@192.168.1.5", "why": "duplicate"}, "c1"),
-        ("E_WAIT_CLOSED", {"why": "deadline"}, "c1"),
+        ("E_WAIT_ARMED", {"tx": "r-c1", "seconds": 20.0, "branches": 0, "deadline": EPOCH + 21}, "c1", "r-c1"),
+        ("E_WAIT_ARMED", {"tx": "r-c1", "seconds": 20.0, "branches": 2, "deadline": EPOCH + 22}, "c1", "r-c1"),
+        (
+            "E_INJECT_REJECTED",
+            {"tx": "r-c1", "uri": "sip:1@192.168.1.5", "aor": "", "source": "lookup", "why": "duplicate"},
+            "c1",
+            "r-c1",
+        ),
+        ("E_WAIT_CLOSED", {"tx": "r-c1", "why": "deadline"}, "c1", "r-c1"),
     ]
 
 
@@ -401,7 +419,7 @@ def test_whatever_happens_a_call_leaves_once_with_one_record(steps):
     changes = [each for each in drained if each is not None]
     gone = [uid for each in changes for uid in each.gone]
     records = [record.uid for each in changes for record in each.records]
-    names = [name for each in changes for name, _, _ in each.events]
+    names = [name for each in changes for name, *_ in each.events]
     is_over = ("answer" in happened and "bye" in happened) or (
         "answer" not in happened and bool(ENDINGS & set(happened))
     )
@@ -423,6 +441,6 @@ def test_every_event_has_exactly_the_attributes_that_are_declared(steps):
             STEPS[step](story)
     story.tell(InjectRejected(story.request, Target("sip:x@h", FLOW), "limit")).final(480, "local")
 
-    for name, attributes, call_uid in story.tracker.drain().events:
+    for name, attributes, call_uid, cause in story.tracker.drain().events:
         assert {key: type(value) for key, value in attributes.items()} == dict(CATALOGUE[name].attributes)
-        assert call_uid == "c1"
+        assert (call_uid, cause) == ("c1", "r-c1")

@@ -58,7 +58,7 @@ class Call:
         self.sent += [(parse_message(out.data), out.flow) for out in self.core.messages_to_send()]
         changes = self.tracker.drain()
         if changes is not None:
-            self.names += [name.removeprefix("E_") for name, _, _ in changes.events]
+            self.names += [name.removeprefix("E_") for name, *_ in changes.events]
             self.records += changes.records
 
 

@@ -11,12 +11,32 @@ from sipcore.contract.events import (
     E_UL_CONTACT_INSERT,
     E_UL_CONTACT_UPDATE,
     E_WAIT_ARMED,
+    Event,
 )
-from sipcore.contract.subscriptions import ConditionRecord
-from sipcore.ebr import Predicate, compile_conditions, compile_filter, escape_glob, ge, glob, gt, le, lt, ne, one_of
+from sipcore.contract.records import from_json, to_json
+from sipcore.contract.subscriptions import ConditionRecord, SubscriptionRecord
+from sipcore.ebr import (
+    Predicate,
+    any_of,
+    compile_conditions,
+    compile_filter,
+    escape_glob,
+    ge,
+    glob,
+    gt,
+    le,
+    lt,
+    ne,
+    one_of,
+    regex,
+)
 from sipcore.errors import BadFilter, UnknownEvent
 
 CONTACTS = (E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE)
+
+
+def event(attributes, **envelope):
+    return Event("id1", E_UL_CONTACT_INSERT, 1.0, "w1", attributes, **envelope)
 
 
 @pytest.mark.acceptance("H03")
@@ -48,7 +68,7 @@ def test_no_condition_at_all_must_be_asked_for(filter):
     everything = compile_filter(CONTACTS, filter, match_all=True)
 
     assert everything.conditions == ()
-    assert everything.matches({"aor": "anybody@t1"})
+    assert everything.matches(event({"aor": "anybody@t1"}))
 
 
 @pytest.mark.acceptance("H04")
@@ -57,7 +77,9 @@ def test_an_unknown_key_is_named_with_the_valid_ones(filter):
     with pytest.raises(BadFilter) as caught:
         compile_filter(E_UL_AOR_INSERT, filter)
 
-    assert str(caught.value) == ("E_UL_AOR_INSERT has no attribute 'aro'; did you mean aor? Valid keys: aor, domain.")
+    assert str(caught.value) == (
+        "E_UL_AOR_INSERT has no attribute 'aro'; did you mean aor? Valid keys: aor, call_uid, cause_id, domain, node."
+    )
 
 
 def test_a_key_must_be_common_to_all_events():
@@ -95,7 +117,13 @@ def test_event_names_are_exact(name):
         (CONTACTS, "binding=x"),
         (CONTACTS, {"aor": "x" * 1025}),
         (CONTACTS, {"aor": one_of(*map(str, range(1025)))}),
-        (CONTACTS, {"aor": Predicate("re", ".*")}),
+        (CONTACTS, {"aor": Predicate("like", ".*")}),
+        (CONTACTS, {"aor": regex("(")}),
+        (CONTACTS, {"expires_in": regex("6.")}),
+        (CONTACTS, any_of()),
+        (CONTACTS, any_of({"aor": "bob@t1"}, {})),
+        (CONTACTS, any_of({"aor": "bob@t1"}, any_of({"aor": "carol@t1"}))),
+        (CONTACTS, any_of({"aro": "bob@t1"})),
         (CONTACTS, "aor"),
         (CONTACTS, ["aor=bob@t1", "no condition"]),
         (CONTACTS, [("aor", "bob@t1")]),
@@ -155,11 +183,17 @@ def test_what_cannot_be_compared_is_refused(events, filter):
         ("in an empty list", E_CALL_RINGING, {"groups": "sales"}, {"groups": []}, False),
         ("pattern in a list", E_CALL_RINGING, {"groups": glob("s*")}, {"groups": ["ops", "sales"]}, True),
         ("no such item", E_CALL_RINGING, {"groups": ne("sales")}, {"groups": ["ops", "sales"]}, False),
+        ("expression", CONTACTS, {"aor": regex(r"b\w+@t1")}, {"aor": "bobby@t1"}, True),
+        ("expression, whole", CONTACTS, {"aor": regex("bob")}, {"aor": "bob@t1"}, False),
+        ("any, first", CONTACTS, any_of({"aor": "a@t1"}, "aor=*@t2"), {"aor": "a@t1"}, True),
+        ("any, second", CONTACTS, any_of({"aor": "a@t1"}, "aor=*@t2"), {"aor": "b@t2"}, True),
+        ("any, none", CONTACTS, any_of({"aor": "a@t1"}, "aor=*@t2"), {"aor": "b@t1"}, False),
+        ("any, halves", CONTACTS, any_of({"aor": "a@t1", "transport": "tls"}), {"aor": "a@t1"}, False),
         ("another type", CONTACTS, {"aor": "bob@t1"}, {"aor": 5}, False),
     ],
 )
 def test_what_matches(_case, events, filter, attributes, expected):
-    assert compile_filter(events, filter).matches(attributes) is expected
+    assert compile_filter(events, filter).matches(event(attributes)) is expected
 
 
 @pytest.mark.acceptance("H05")
@@ -170,21 +204,24 @@ def test_a_dialled_star_is_the_user_called_star():
     text = compile_filter(CONTACTS, f"aor={escape_glob(dialled)}@t1")
 
     for filter in (mapping, text):
-        assert not filter.matches({"aor": "carol@t1"})
-        assert filter.matches({"aor": "*@t1"})
+        assert not filter.matches(event({"aor": "carol@t1"}))
+        assert filter.matches(event({"aor": "*@t1"}))
 
 
 @pytest.mark.acceptance("H06")
 def test_a_pattern_is_for_the_whole_text():
     filter = compile_filter(CONTACTS, {"aor": glob("b?b@t1")})
 
-    assert [aor for aor in ("bob@t1", "bib@t1", "bobby@t1") if filter.matches({"aor": aor})] == ["bob@t1", "bib@t1"]
+    assert [aor for aor in ("bob@t1", "bib@t1", "bobby@t1") if filter.matches(event({"aor": aor}))] == [
+        "bob@t1",
+        "bib@t1",
+    ]
 
 
 @pytest.mark.acceptance("H09")
 @pytest.mark.parametrize(("value", "expected"), [(-1, False), (0, False), (1, True), (10, True)])
 def test_numbers_compare_as_numbers(value, expected):
-    assert compile_filter(CONTACTS, {"expires_in": gt(0)}).matches({"expires_in": value}) is expected
+    assert compile_filter(CONTACTS, {"expires_in": gt(0)}).matches(event({"expires_in": value})) is expected
 
 
 @pytest.mark.acceptance("H19")
@@ -201,9 +238,9 @@ def test_a_filter_keeps_the_values_of_the_moment_it_was_made():
     wanted.append("udp")
 
     for filter in (literal, pattern):
-        assert filter.matches({"aor": "bob@t1"})
-        assert not filter.matches({"aor": "carol@t1"})
-    assert not choice.matches({"transport": "udp"})
+        assert filter.matches(event({"aor": "bob@t1"}))
+        assert not filter.matches(event({"aor": "carol@t1"}))
+    assert not choice.matches(event({"transport": "udp"}))
     with pytest.raises(AttributeError):
         literal.conditions = ()
 
@@ -233,11 +270,33 @@ def test_records_evaluate_as_the_filter_they_came_from():
         ConditionRecord(c.key, c.operator, list(c.value) if c.operator == "in" else c.value) for c in filter.conditions
     ]
 
-    assert compile_conditions(as_read_back)(attributes) is True
-    assert compile_conditions(as_read_back)({**attributes, "expires_in": 5}) is False
+    assert compile_conditions(as_read_back)(event(attributes)) is True
+    assert compile_conditions(as_read_back)(event({**attributes, "expires_in": 5})) is False
 
 
 def test_a_hostile_pattern_does_not_backtrack_for_ever():
     filter = compile_filter(CONTACTS, "aor=" + "*a" * 200 + "b")
 
-    assert filter.matches({"aor": "a" * 1000}) is False
+    assert filter.matches(event({"aor": "a" * 1000})) is False
+
+
+def test_the_envelope_can_be_asked_for_like_an_attribute():
+    of_a_call = compile_filter(CONTACTS, {"aor": "bob@t1", "call_uid": "c1"})
+
+    assert of_a_call.matches(event({"aor": "bob@t1"}, call_uid="c1"))
+    assert not of_a_call.matches(event({"aor": "bob@t1"}, call_uid="c2"))
+    assert compile_filter(CONTACTS, "node=w*").matches(event({"aor": "bob@t1"}))
+
+
+def test_a_choice_survives_being_written_down():
+    filter = compile_filter(CONTACTS, any_of({"aor": "a@t1"}, {"expires_in": gt(5), "transport": one_of("tls", "wss")}))
+    record = SubscriptionRecord("s1", filter.events, filter.conditions, "w1", 2.0, 1.0)
+
+    read_back = from_json(SubscriptionRecord, to_json(record))
+    matches = compile_conditions(read_back.conditions)
+
+    assert record.filter == read_back.filter == "aor=a@t1 or expires_in>5 and transport in tls|wss"
+    assert [
+        matches(event({"aor": aor, "expires_in": 6, "transport": transport}))
+        for aor, transport in (("a@t1", "udp"), ("b@t1", "wss"), ("b@t1", "udp"))
+    ] == [True, True, False]

@@ -172,9 +172,10 @@ async def test_subscriptions_die_with_what_they_are_bound_to():
     assert released == 2
     assert [subscription.state for subscription in (first, second, other)] == ["cancelled", "cancelled", "live"]
     assert heard == [(event.id, "T2")]
+    about = {"owner": "w1", "fires": 0, "why": "tx-final"}
     assert [(e.attributes, e.call_uid) for e in world.published(E_SUB_CANCELLED)] == [
-        ({"sub": first.id, "event": "E_UL_CONTACT_INSERT|E_UL_CONTACT_UPDATE", "why": "tx-final"}, "c1"),
-        ({"sub": second.id, "event": "E_CALL_PICKUP", "why": "tx-final"}, "c1"),
+        ({"sub": first.id, "event": "E_UL_CONTACT_INSERT|E_UL_CONTACT_UPDATE", "filter": "aor=bob@t1", **about}, "c1"),
+        ({"sub": second.id, "event": "E_CALL_PICKUP", "filter": "group=1", **about}, "c1"),
     ]
     assert list(world.bus.records) == [other.id]
     assert world.events.release("T", "tx-final") == 0
@@ -182,7 +183,7 @@ async def test_subscriptions_die_with_what_they_are_bound_to():
 
 async def test_a_worker_alone_says_that_a_subscription_was_cancelled_only_to_those_who_wait_for_it():
     world, heard = World(), Heard()
-    world.bus.has_peers = False
+    world.bus.has_peers, world.bus.wanted = False, set()
     unheard = world.events.notify_on_event(CONTACTS, {"aor": "bob@t1"}, Heard(), 20, bound_to="T")
     assert world.events.release("T", "tx-final") == 1
     world.events.notify_on_event(E_SUB_CANCELLED, None, heard, 20, bound_to="admin", match_all=True)
@@ -275,7 +276,10 @@ async def test_a_failing_handler_fails_alone(caplog):
     (failed,) = world.published(E_SUB_FAILED)
     assert failed.attributes == {
         "sub": failing.id,
-        "event": E_UL_CONTACT_INSERT,
+        "event": "E_UL_CONTACT_INSERT|E_UL_CONTACT_UPDATE",
+        "filter": "aor=bob@t1",
+        "owner": "w1",
+        "fires": 2,
         "error": "broken: ZeroDivisionError: oh",
     }
     assert (failed.call_uid, failed.cause_id) == ("c1", first.id)

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 from itertools import count
 
-from sipcore.contract.events import E_UL_CONTACT_INSERT
+from sipcore.contract.events import E_SUB_CANCELLED, E_UL_CONTACT_INSERT
 from sipcore.ebr import EventRouting
 
 __all__ = ["RecordingBus", "Timer", "World", "contact"]
@@ -29,6 +29,10 @@ class RecordingBus:
 
     def __init__(self):
         self.records, self.published = {}, []
+        self.wanted = {E_SUB_CANCELLED}
+
+    def wants(self, name):
+        return name in self.wanted
 
     def subscribe(self, record):
         assert record.id not in self.records
