@@ -82,7 +82,7 @@ def assemble(
         board=ports.board,
         jobs=ports.jobs,
         routing=None,  # type: ignore[arg-type]  # needs the driver's runner, which needs this
-        tracker=CallTracker(worker),
+        tracker=CallTracker(worker, wants=lambda name: environment.routing.wants(name)),
         settings=settings,
         monotonic=loop.time,
         epoch=epoch,

@@ -11,9 +11,10 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
-from .contract.events import E_SCRIPT_ERROR
+from .contract.events import E_SCRIPT_ERROR, E_TX_CREATED, E_TX_FINAL
 from .contract.flow import Flow
 from .ebr import EventRouting
 from .errors import MalformedMessage, StoreUnavailable, TooLate
@@ -56,6 +57,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._own_context = copy_context()
         self._pumping = False
         self._scheduled = False
         self._draining = False
@@ -169,7 +171,8 @@ class Driver:
                 return
             self._timer.cancel()
         self._timer_at = due
-        self._timer = self._loop.call_at(due, self._timer_due)
+        # Not in the context of whatever led here: a handler's depth of nesting would be that of all that is due later.
+        self._timer = self._loop.call_at(due, self._timer_due, context=self._own_context)
 
     def _timer_due(self) -> None:
         self._timer = None
@@ -181,6 +184,8 @@ class Driver:
 
     def _request_received(self, event: RequestReceived) -> None:
         handle = event.request
+        if self.routing.wants(E_TX_CREATED):
+            self._tell_created(handle)
         if self._draining or self.runner.is_full:
             self.core.reply(handle, 503, headers=[("Retry-After", str(RETRY_AFTER))], now=self._loop.time())
             return
@@ -211,7 +216,33 @@ class Driver:
     def _request_cancelled(self, event: RequestCancelled) -> None:
         self._release(event.request, "cancelled")
 
+    def _tell_created(self, handle: ServerRequest) -> None:
+        request = handle.request
+        attributes = {
+            "tx": handle.id,
+            "callid": request.call_id,
+            "method": request.method,
+            "from_uri": request.from_.uri_text,
+            "to_uri": request.to.uri_text,
+            "src_ip": handle.flow.host,
+        }
+        self.routing.tell(E_TX_CREATED, attributes, call_uid=handle.call_uid, cause_id=handle.id)
+
+    def _tell_final(self, event: FinalSent) -> None:
+        handle = event.request
+        attributes = {
+            "tx": handle.id,
+            "callid": handle.request.call_id,
+            "method": handle.method,
+            "code": event.status,
+            "reason": event.reason,
+            "origin": event.origin,
+        }
+        self.routing.tell(E_TX_FINAL, attributes, call_uid=handle.call_uid, cause_id=handle.id)
+
     def _final_sent(self, event: FinalSent) -> None:
+        if self.routing.wants(E_TX_FINAL):
+            self._tell_final(event)
         user = event.request.user
         if user is not None:
             user.release("cancelled" if event.origin == "cancel" else "tx-final")
@@ -246,7 +277,7 @@ class Driver:
         line = lines[-1] if lines else 0
         log.error("[%s] routing script: %s: %s", handle.request.call_id, type(error).__name__, error, exc_info=error)
         attributes = {"script": self.routes.name, "line": line, "error": f"{type(error).__name__}: {error}"[:200]}
-        self._environment.routing.raise_event(E_SCRIPT_ERROR, attributes, call_uid=handle.call_uid)
+        self.routing.raise_event(E_SCRIPT_ERROR, attributes, call_uid=handle.call_uid, cause_id=handle.id)
 
     async def drain(self, seconds: float) -> None:
         """Refuse new requests with 503, give those under way that long to end, and record the calls that go on without us."""

@@ -6,6 +6,7 @@ Pure. Whose HA1 it is, and what an authenticated user may do, is the script's bu
 from .credentials import Credentials, find_credentials, parse_credentials
 from .decision import Decision, authenticate
 from .digest import OFFERED, challenges, offered_to, uri_matches, verify
+from .failures import RecentFailures
 from .nonce import NonceCounts, Nonces
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Decision",
     "NonceCounts",
     "Nonces",
+    "RecentFailures",
     "authenticate",
     "challenges",
     "find_credentials",

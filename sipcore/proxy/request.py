@@ -39,7 +39,7 @@ class ServerRequest:
         self.request = request
         self.flow = flow
         self.id = id
-        "Unique within the worker."
+        "Unique, also among workers and after a restart; events name the request by it."
         self.call_uid = call_uid
         "Names the call on the board and in records; empty for anything but INVITE."
         self.transaction: ServerTransaction | None = transaction

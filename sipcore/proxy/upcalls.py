@@ -34,11 +34,12 @@ MergeKey = tuple[str, str, int, str, str]
 class Upcalls:
     """The transaction user of one core."""
 
-    __slots__ = ("_core", "_count", "_dialogs", "_ongoing")
+    __slots__ = ("_core", "_count", "_dialogs", "_ongoing", "_run")
 
     def __init__(self, core: ProxyCore) -> None:
         self._core = core
         self._dialogs = DialogRoutes(core.forwarder, core.tokens, core.is_reachable, core.limits.moved_flows)
+        self._run = f"{core.edge.worker}-{core.new_token()[:6]}"  # events name requests, also those before a restart
         self._count = 0
         self._ongoing: dict[MergeKey, ServerRequest] = {}
         "By what a second copy of the same request, come by another way, would share with it."
@@ -83,7 +84,7 @@ class Upcalls:
             request,
             transaction.flow,
             transaction,
-            f"{core.edge.worker}-{self._count}",
+            f"{self._run}-{self._count}",
             core.new_token() if is_invite else "",
         )
         transaction.user = handle

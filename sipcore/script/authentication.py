@@ -6,10 +6,10 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..auth import NonceCounts, Nonces, authenticate, challenges, find_credentials, offered_to
+from ..auth import NonceCounts, Nonces, RecentFailures, authenticate, challenges, find_credentials, offered_to
 from ..contract.aor import make_aor, split_aor
 from ..contract.directory import SubscriberRecord
-from ..contract.events import E_AUTH_FAILURE
+from ..contract.events import E_AUTH_FAILURE, E_AUTH_OK
 
 if TYPE_CHECKING:
     from .environment import Environment
@@ -26,6 +26,7 @@ class Authentication:
         self._realm = environment.settings.realm
         self._nonces = Nonces(secret, new_token=environment.new_token)
         self._counts = NonceCounts()
+        self._failures = RecentFailures()
         networks = [ipaddress.ip_network(text) for text in environment.settings.trusted_sources]
         self._is_trusted = lru_cache(4096)(lambda host: _inside(host, networks)) if networks else None
 
@@ -67,6 +68,8 @@ class Authentication:
         if subscriber.aor != claimed:
             self._failed(context, credentials.username, "other-user")
             return context.reply(403, "As yourself only")
+        if self._environment.routing.wants(E_AUTH_OK):
+            self._succeeded(context, subscriber)
         return subscriber
 
     def _challenge(self, context: RequestContext, *, stale: bool = False) -> None:
@@ -87,8 +90,20 @@ class Authentication:
             "method": request.method,
             "reason": reason,
             "ua": (request.header("user-agent") or "")[:128],
+            "count_1m": self._failures.count(flow.host, self._environment.monotonic()),
         }
-        self._environment.routing.raise_event(E_AUTH_FAILURE, attributes)
+        handle = context.handle
+        self._environment.routing.raise_event(E_AUTH_FAILURE, attributes, call_uid=handle.call_uid, cause_id=handle.id)
+
+    def _succeeded(self, context: RequestContext, subscriber: SubscriberRecord) -> None:
+        attributes = {
+            "user": subscriber.username,
+            "src_ip": context.flow.host,
+            "method": context.method,
+            "ua": (context.request.header("user-agent") or "")[:128],
+        }
+        handle = context.handle
+        self._environment.routing.tell(E_AUTH_OK, attributes, call_uid=handle.call_uid, cause_id=handle.id)
 
 
 def _inside(host: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:

@@ -16,7 +16,7 @@ from ..contract.events import (
 from ..contract.location import Binding, BindingChanges
 from ..contract.records import to_dict
 
-__all__ = ["are_mere_refreshes", "events_of"]
+__all__ = ["TABLE", "are_mere_refreshes", "contact_attributes", "events_of"]
 
 TABLE = "location"
 "The attribute `domain` of these events is, as in OpenSIPS, the name of the location table and not a SIP domain."
@@ -40,18 +40,26 @@ _lasting = attrgetter(
 "What a refresh leaves as it was."
 
 
-def events_of(changes: BindingChanges, epoch: float) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (name, attributes) of each event: AOR_INSERT before its first contact, AOR_DELETE after its last."""
+def events_of(
+    changes: BindingChanges, epoch: float, before: Sequence[Binding] = ()
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (name, attributes) of each event: AOR_INSERT before its first contact, AOR_DELETE after its last.
+
+    `before` are the bindings as they were, from which UPDATE tells what has changed.
+    """
     aor = changes.aor
     had_before = len(changes.bindings) - len(changes.inserted) + len(changes.removed)
     if changes.inserted and not had_before:
         yield E_UL_AOR_INSERT, {"domain": TABLE, "aor": aor}
     for binding in changes.inserted:
-        yield E_UL_CONTACT_INSERT, _attributes(binding, epoch)
+        yield E_UL_CONTACT_INSERT, contact_attributes(binding, epoch)
     for binding in changes.updated:
-        yield E_UL_CONTACT_UPDATE, _attributes(binding, epoch)
+        attributes = contact_attributes(binding, epoch)
+        old = next((each for each in before if each.key == binding.key), None)
+        attributes["old"] = {} if old is None else _changed(contact_attributes(old, epoch), attributes)
+        yield E_UL_CONTACT_UPDATE, attributes
     for binding in changes.removed:
-        yield E_UL_CONTACT_DELETE, {**_attributes(binding, epoch), "delete_reason": changes.removed_reason}
+        yield E_UL_CONTACT_DELETE, {**contact_attributes(binding, epoch), "delete_reason": changes.removed_reason}
     if changes.removed and not changes.bindings:
         yield E_UL_AOR_DELETE, {"domain": TABLE, "aor": aor}
 
@@ -71,8 +79,14 @@ def are_mere_refreshes(before: Sequence[Binding], changes: BindingChanges) -> bo
     return True
 
 
-def _attributes(binding: Binding, epoch: float) -> dict[str, Any]:
-    push = binding.push
+def _changed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """What had another value before, with that value; less what is said by the others."""
+    return {key: value for key, value in old.items() if value != new[key] and key not in ("binding", "expires_in")}
+
+
+def contact_attributes(binding: Binding, epoch: float) -> dict[str, Any]:
+    """What all E_UL_CONTACT_* events say about a binding."""
+    push, flow = binding.push, binding.flow
     return {
         "domain": TABLE,
         "aor": binding.aor,
@@ -91,9 +105,13 @@ def _attributes(binding: Binding, epoch: float) -> dict[str, Any]:
         "latency": 0,
         "shtag": "",
         "instance_id": binding.instance_id,
+        "reg_id": binding.reg_id,
         "transport": binding.transport,
+        "flow_id": flow.id,
         "key": binding.key,
         "binding": to_dict(binding),
         "pn_provider": push.provider if push else "",
+        "pn_param": push.param if push else "",
         "pn_prid_hash": push.prid_hash if push else "",
+        "replicated": False,
     }

@@ -53,7 +53,7 @@ class Pickups:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._pickers: dict[str, str] = {}  # token -> picker, of takeovers under way here
+        self._pickers: dict[str, tuple[str, str]] = {}  # token -> picker and event, of takeovers under way here
         self._dialled: OrderedDict[str, float] = OrderedDict()
         self._waiting: dict[ServerRequest, asyncio.Future[bool]] = {}
 
@@ -63,16 +63,22 @@ class Pickups:
         """Claim the oldest call that may be picked; None when there is none, or the picker dials too fast."""
         env = self._environment
         aor = picker.caller.aor if picker.caller else ""
-        if not groups or self._too_fast(aor):
+        if self._too_fast(aor):
+            return None
+        if not groups:
+            self._raise(E_CALL_PICKUP_FAILED, "", aor, "", cause_id=picker.handle.id, why="not-allowed")
             return None
         phone = await picker.own_phone(aor)
+        why = "none-ringing"
         for call in await env.board.ringing(groups, ringing):
             if call.caller == aor or call.picked_by or self._rings_already(call, phone):
                 continue
             token = env.new_token()
             if await env.board.claim(call.uid, token, CLAIM_SECONDS):
-                self._raise(E_CALL_PICKUP_CLAIMED, call.uid, aor, token)
+                self._raise(E_CALL_PICKUP_CLAIMED, call.uid, aor, token, cause_id=picker.handle.id)
                 return Claim(call, token, phone)
+            why = "lost-race"
+        self._raise(E_CALL_PICKUP_FAILED, "", aor, "", cause_id=picker.handle.id, why=why)
         return None
 
     async def hand_over(self, picker: RequestContext, claim: Claim) -> Event:
@@ -87,11 +93,14 @@ class Pickups:
             "picker": aor,
             "picker_device": phone.key if phone else "",
             "picker_callid": picker.call_id,
+            "picker_tx": picker.handle.id,
             "target": call.callee,
             "token": claim.token,
             "binding": to_dict(phone) if phone else {},
         }
-        return self._environment.routing.raise_event(E_CALL_PICKUP, attributes, call_uid=call.uid)
+        return self._environment.routing.raise_event(
+            E_CALL_PICKUP, attributes, call_uid=call.uid, cause_id=picker.handle.id
+        )
 
     async def acknowledged(self, picker: RequestContext, seconds: float) -> bool:
         """Wait for the ACK to the picker's final answer, at most `seconds`."""
@@ -113,7 +122,7 @@ class Pickups:
     def take_over(self, call: TransactionRef, event: Event, cancel: str) -> bool:
         """Ring the picker's phone with this call. When nothing could be sent, the claim is released at once."""
         phones: list[Any] = [event.binding] if event.binding else []
-        self._pickers[event.token] = event.picker
+        self._pickers[event.token] = (event.picker, event.id)
         started = call.inject_branches(phones, cancel=cancel, source="pickup", token=event.token)
         if not started:
             self.ended(call.call_uid, event.token, "failed")
@@ -122,22 +131,22 @@ class Pickups:
     def ended(self, call_uid: str, token: str, outcome: str) -> None:
         """A takeover has ended: done, failed, lost, caller-gone or timeout. The claim is released."""
         env = self._environment
-        picker = self._pickers.pop(token, None)
-        if picker is None:
+        picker, cause = self._pickers.pop(token, ("", ""))
+        if not picker:
             return  # told already
         if outcome == "done":
-            self._raise(E_CALL_PICKUP_DONE, call_uid, picker, token)
+            self._raise(E_CALL_PICKUP_DONE, call_uid, picker, token, cause)
         elif outcome in ("lost", "caller-gone"):
             why = "answered" if outcome == "lost" else outcome
-            self._raise(E_CALL_PICKUP_LOST, call_uid, picker, token, why=why)
+            self._raise(E_CALL_PICKUP_LOST, call_uid, picker, token, cause, why=why)
         else:
             why = "unreachable" if outcome == "failed" else outcome
-            self._raise(E_CALL_PICKUP_FAILED, call_uid, picker, token, why=why)
+            self._raise(E_CALL_PICKUP_FAILED, call_uid, picker, token, cause, why=why)
         env.run(env.board.release(call_uid, token), "release claim")
 
-    def _raise(self, name: str, call_uid: str, picker: str, token: str, **more: Any) -> None:
+    def _raise(self, name: str, call_uid: str, picker: str, token: str, cause_id: str = "", **more: Any) -> None:
         attributes = {"picker": picker, "token": token, **more}
-        self._environment.routing.raise_event(name, attributes, call_uid=call_uid)
+        self._environment.routing.tell(name, attributes, call_uid=call_uid, cause_id=cause_id)
 
     def _rings_already(self, call: CallState, phone: Binding | None) -> bool:
         """Whether the picker's own phone is one of those that ring: he need only answer it."""

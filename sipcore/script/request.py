@@ -17,6 +17,7 @@ from ..contract.events import (
     E_PUSH_REQUESTED,
     E_PUSH_SENT,
     E_PUSH_SUPPRESSED,
+    E_UL_CONTACT_REFRESH,
     E_UL_CONTACT_UPDATE,
     Event,
 )
@@ -24,7 +25,7 @@ from ..contract.jobs import FORGET_PUSH_DEVICE, LEARN_PUSH_DEVICE, SEND_WAKEUP, 
 from ..contract.location import Binding, BindingChanges
 from ..errors import MalformedMessage, RegisterRefused
 from ..registrar import apply_register, ok_headers, push_keys_dropped, push_report
-from .contact_events import are_mere_refreshes, events_of
+from .contact_events import TABLE, are_mere_refreshes, contact_attributes, events_of
 from .late_phones import LatePhones, cause_of_end
 from .phones import Phone, binding_of_request, targets_of
 from .transaction import TransactionRef
@@ -223,7 +224,7 @@ class RequestContext:
             return None
         self.reply(200, headers=headers)
         self._tell_push(before, changes)
-        announce(env.routing, changes, epoch, before)
+        announce(env.routing, changes, epoch, before, self.handle.id)
         return changes
 
     def _tell_push(self, before: Sequence[Binding], changes: BindingChanges) -> None:
@@ -373,12 +374,22 @@ class RequestContext:
             "worker": env.worker,
         }
         job = Job(SEND_WAKEUP, details, expires_at=deadline)
-        env.routing.raise_event(E_PUSH_REQUESTED, {"aor": callee.aor, "kind": kind}, call_uid=self.uid)
+        self._tell_wanted(callee.aor, kind, [phone for phone in phones if phone.push], epoch)
         if env.tracker.waking(self.handle, callee.push_devices, epoch):
             env.board.when_shown(self.call_uid, lambda: env.jobs.submit(job))
         else:
             env.jobs.submit(job)
         env.touched()
+
+    def _tell_wanted(self, aor: str, kind: str, phones: Sequence[Binding], epoch: float) -> None:
+        """E_PUSH_REQUESTED, and OpenSIPS's word for it: one for each phone that is bound, or for the AoR when none is."""
+        tell, uid, tx = self._environment.routing.tell, self.uid, self.handle.id
+        tell(E_PUSH_REQUESTED, {"aor": aor, "kind": kind}, call_uid=uid, cause_id=tx)
+        why = {"reason": f"ini-{self.method}", "method": self.method, "req_callid": self.call_id}
+        for phone in phones:
+            tell(E_UL_CONTACT_REFRESH, {**contact_attributes(phone, epoch), **why}, call_uid=uid, cause_id=tx)
+        if not phones:
+            tell(E_UL_CONTACT_REFRESH, {"domain": TABLE, "aor": aor, **why}, call_uid=uid, cause_id=tx)
 
     def end_hold_when_all_came(self) -> None:
         """With `PBX_HOLD=auto`, end the hold when no push device is left that may still come."""
@@ -437,13 +448,20 @@ class RequestContext:
 _push_of = attrgetter("push")
 
 
-def announce(routing: EventRouting, changes: BindingChanges, epoch: float, before: Sequence[Binding] = ()) -> None:
-    """Raise the E_UL_* events of a change that has been stored; `before` are the bindings as they were.
+def announce(
+    routing: EventRouting,
+    changes: BindingChanges,
+    epoch: float,
+    before: Sequence[Binding] = (),
+    cause_id: str = "",
+) -> None:
+    """Raise the E_UL_* events of a change that has been stored; `before` are the bindings as they were, and `cause_id` says
+    which request has changed them.
 
     Phones refresh what they have every few minutes, which is most of what a registrar does and tells nobody anything,
     unless a call waits for that very phone: it has woken up without having been missed.
     """
     if are_mere_refreshes(before, changes) and not routing.is_awaited(E_UL_CONTACT_UPDATE, {"aor": changes.aor}):
         return
-    for name, attributes in events_of(changes, epoch):
-        routing.tell(name, attributes)
+    for name, attributes in events_of(changes, epoch, before):
+        routing.tell(name, attributes, cause_id=cause_id)
