@@ -69,6 +69,11 @@ class LocalError(SipcoreError):
 class ScriptError(LocalError):
     """The routing script is wrong; found when it is loaded, or when a word is used."""
 
+    def __init__(self, message: str = "", *, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+        "The line of the script, 0 when none is to blame or none is known."
+
 
 class UnknownEvent(ScriptError):
     """No event of that name is declared."""

@@ -161,7 +161,7 @@ class Worker:
             self._driver.routes = load_script(self._config.routes)
         except ScriptError as error:
             log.error("the routing script was not reloaded: %s", error)
-            attributes = {"script": self._config.routes.name, "line": 0, "error": str(error)[:200]}
+            attributes = {"script": self._config.routes.name, "line": error.line, "error": str(error)[:200]}
             self._raise(E_SCRIPT_ERROR, attributes)
         else:
             log.info("the routing script was reloaded")

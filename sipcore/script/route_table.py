@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from inspect import iscoroutinefunction
+from inspect import Parameter, iscoroutinefunction, signature
 from types import ModuleType
 from typing import Any
 
 from ..errors import NoSuchRoute, ScriptError
 
-__all__ = ["RouteTable", "event_route", "request_route"]
+__all__ = ["RouteTable", "event_route", "is_event_route", "is_request_route", "request_route"]
 
 Route = Callable[..., Awaitable[Any]]
 
@@ -22,12 +22,14 @@ _METHODS = "__sip_methods__"
 _EVENTS = "__event_route__"
 FALLBACK = "*"
 
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
 
 def request_route(*methods: str) -> Callable[[Route], Route]:
     """Declare the route of one or more methods; without a method, of every request that has no route of its own."""
 
     def declare(route: Route) -> Route:
-        _check(route)
+        _check(route, 1, 1)
         setattr(route, _METHODS, methods or (FALLBACK,))
         return route
 
@@ -36,9 +38,19 @@ def request_route(*methods: str) -> Callable[[Route], Route]:
 
 def event_route(route: Route) -> Route:
     """Declare a notification route: `async def name(event, transaction)`, to be named in `notify_on_event`."""
-    _check(route)
+    _check(route, 2, 3)
     setattr(route, _EVENTS, True)
     return route
+
+
+def is_request_route(value: object) -> bool:
+    """Whether that is a function declared with `@request_route`."""
+    return hasattr(value, _METHODS)
+
+
+def is_event_route(value: object) -> bool:
+    """Whether that is a function declared with `@event_route`."""
+    return getattr(value, _EVENTS, False) is True
 
 
 @dataclass(frozen=True)
@@ -63,10 +75,11 @@ class RouteTable:
         for route, methods in _declared(module):
             for method in methods:
                 if method in requests:
-                    raise ScriptError(f"{name}: both {requests[method].__name__} and {route.__name__} take {method}")
+                    both = f"both {requests[method].__name__} and {route.__name__} take {method}"
+                    raise ScriptError(both, line=_line(route))
                 requests[method] = route
         if not requests:
-            raise ScriptError(f"{name}: no @request_route")
+            raise ScriptError("no @request_route")
         events = {
             value.__name__: value
             for value in vars(module).values()
@@ -82,6 +95,19 @@ def _declared(module: ModuleType) -> Iterator[tuple[Route, tuple[str, ...]]]:
             yield value, methods
 
 
-def _check(route: Route) -> None:
+def _check(route: Route, fewest: int, most: int) -> None:
+    name = getattr(route, "__name__", str(route))
     if not iscoroutinefunction(route):
-        raise ScriptError(f"{getattr(route, '__name__', route)}: a route is an `async def`")
+        raise ScriptError(f"{name}: a route is an `async def`", line=_line(route))
+    parameters = signature(route).parameters.values()
+    required = [each for each in parameters if each.default is each.empty and each.kind in _POSITIONAL]
+    if len(required) > most or (
+        len(parameters) < fewest and not any(each.kind is Parameter.VAR_POSITIONAL for each in parameters)
+    ):
+        wanted = "(request)" if most == 1 else "(event, transaction) or (event, transaction, context)"
+        raise ScriptError(f"{name}: its parameters are {wanted}", line=_line(route))
+
+
+def _line(route: object) -> int:
+    code = getattr(route, "__code__", None)
+    return code.co_firstlineno if code is not None else 0

@@ -168,6 +168,7 @@ def test_any_other_change_leaves_the_phones_alone(server, start_worker):
         assert bobs.register().status == 200
 
 
+@pytest.mark.acceptance("H12")
 def test_a_script_is_loaded_again_on_sighup_and_a_faulty_one_is_refused(server, start_worker, tmp_path):
     script = tmp_path / "routes.py"
     answering = """
@@ -192,16 +193,21 @@ async def everything(request):
     process.send_signal(signal.SIGHUP)
     wait_until(lambda: answer() == 482, 5, "the script was not loaded again")
 
-    script.write_text(answering.format(status=483).replace("async def", "def"))
+    unknown = "\n    await request.notify_on_event('E_NOTHING', {'aor': 'x'}, None, 5)\n"
+    script.write_text(answering.format(status=483) + unknown)
     process.send_signal(signal.SIGHUP)
     wait_until(lambda: errors(server), 5, "nobody was told of the fault")
-    assert "a route is an `async def`" in errors(server)[0]
+    assert errors(server)[0] == ("routes.py", 8, "routes.py, line 8: no event E_NOTHING")
     assert answer() == 482
 
 
-def errors(server: RedisServer) -> list[str]:
-    """What the feed says about the routing script."""
-    return [event["attributes"]["error"] for event in logged(server) if event["name"] == "E_SCRIPT_ERROR"]
+def errors(server: RedisServer) -> list[tuple[str, int, str]]:
+    """What the feed says about the routing script: file, line and fault."""
+    return [
+        tuple(event["attributes"][key] for key in ("script", "line", "error"))
+        for event in logged(server)
+        if event["name"] == "E_SCRIPT_ERROR"
+    ]
 
 
 def test_a_registration_at_another_worker_reaches_the_call_that_waits(server, start_worker):

@@ -49,14 +49,23 @@ def test_a_good_script_has_its_routes(tmp_path: Path) -> None:
         ("unknown filter key", ('{"aor"', '{"aro"'), r"line 7: E_UL_CONTACT_INSERT has no attribute 'aro'; it has aor"),
         ("route that is none", ("late, 20", "invite, 20"), "line 7: invite is not an @event_route"),
         ("syntax", ("async def late(", "async def late"), "line 10"),
-        ("not async", ("async def late", "def late"), "late: a route is an `async def`"),
+        ("filter that cannot be read", ('{"aor": "a@b"}', '"aor"'), "line 7: .*aor"),
+        ("filter with an empty value", ('{"aor": "a@b"}', '"aor="'), "line 7: .*empty"),
+        ("not async", ("async def late", "def late"), "line 9: late: a route is an `async def`"),
+        (
+            "too many parameters",
+            ("late(event, call)", "late(event, call, a, b)"),
+            r"line 9: late: .*\(event, transaction\)",
+        ),
+        ("too few parameters", ("invite(request)", "invite()"), r"line 5: invite: its parameters are \(request\)"),
+        ("null byte", ("pass", "\0"), "null bytes"),
         ("await outside", ("async def invite", "def invite"), "line 7: 'await' outside async function"),
         ("no route at all", ('@request_route("INVITE")', ""), "no @request_route"),
         ("raises", ("@event_route", "1 / 0\n@event_route"), "line 9: ZeroDivisionError"),
         (
             "two for one",
             ("@event_route", '@request_route("INVITE")\nasync def b(r):\n    pass\n\n@event_route'),
-            "both invite and b take",
+            "line 9: both invite and b take INVITE",
         ),
     ],
 )
@@ -68,3 +77,9 @@ def test_a_fault_is_refused_with_its_line(tmp_path: Path, _case: str, change: tu
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ScriptError, match=r"nowhere\.py: cannot be read"):
         load_script(tmp_path / "nowhere.py")
+
+
+def test_the_fault_knows_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ScriptError) as refused:
+        load(tmp_path, GOOD.replace("E_UL_CONTACT_INSERT, {", "'E_NOTHING', {"))
+    assert refused.value.line == 7
