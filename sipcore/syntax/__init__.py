@@ -15,7 +15,6 @@ from .build import (
     make_cancel,
     make_request,
     make_response,
-    with_via_received,
 )
 from .check import check_request, check_response
 from .framing import PING, StreamFramer
@@ -23,9 +22,9 @@ from .grammar import is_token, quote, split_values, unquote
 from .message import Message, Request, Response
 from .parameters import parse_parameters
 from .parse import parse_message, salvage_request
+from .source import note_source, with_via_received
 from .status import reason_phrase
 from .uri import Uri, parse_uri, uris_equal
-from .usual import note_source_early
 from .via import Via, parse_via
 
 __all__ = [
@@ -46,7 +45,7 @@ __all__ = [
     "make_cancel",
     "make_request",
     "make_response",
-    "note_source_early",
+    "note_source",
     "parse_address",
     "parse_challenge_like",
     "parse_message",

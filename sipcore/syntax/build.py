@@ -3,8 +3,8 @@
 Everything that is not meant to change goes on byte for byte, folds, odd spacing and unknown headers included. A missing
 Content-Length is added.
 
-Each of the hot functions has two ways. Where the header block is a usual one (`usual`), the octets are cut at the places
-that it names and put together again. Else the lines of the index are edited; the same comes out.
+Each of the hot functions has two ways. Where the header block is a usual one, the octets are cut at the places that this
+makes easy to find, and put together again. Else the lines of the index are edited; the same comes out.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..errors import InvalidWord, MalformedMessage
+from .careful import CarefulRequest, CarefulResponse
 from .grammar import LWS, first_value, split_values
 from .header_names import HEADER_KEYS
-from .message import Request, Response, join
-from .parameters import split_parameters
+from .message import SPELLED, Request, Response, join
 from .status import reason_phrase
 
 __all__ = [
@@ -25,12 +25,16 @@ __all__ = [
     "make_cancel",
     "make_request",
     "make_response",
-    "with_via_received",
 ]
 
 _COPIED_INTO_RESPONSES = frozenset({"via", "from", "to", "call-id", "cseq"})
 MAX_FORWARDS = 70
 "§8.1.1.6."
+
+# How lines begin in usual header blocks, and Max-Forwards as a whole. The line end in front of one is part of all of them.
+_VIA, _ROUTE = b"\r" + SPELLED["via"], b"\r" + SPELLED["route"]
+_COPIED = tuple(b"\r" + SPELLED[name] for name in ("via", "from", "to", "call-id", "cseq"))
+_HOPS = [b"\r\nMax-Forwards: %d\r\n" % number for number in range(256)]
 
 
 def forward_request(
@@ -50,84 +54,74 @@ def forward_request(
     `via` is put on top. `record_route` and `routes` are values put in front of those that are there already; `skip_routes`
     values are dropped from the front first. Lines named in `remove` (lower case) go, `headers` are appended.
     """
-    raw = _forward_usual(request, target, via, max_forwards, record_route, skip_routes, routes, headers, remove)
-    if raw is None:
-        lines = request.lines.copy()
-        keys = request.keys.copy()
-        if "max-forwards" in keys:
-            lines[keys.index("max-forwards")] = f"Max-Forwards: {max_forwards}"
-        else:
-            lines.append(f"Max-Forwards: {max_forwards}")
-            keys.append("max-forwards")
-        _drop_values(lines, keys, "route", skip_routes)
-        lines, keys = _without(lines, keys, remove)
-        _append(lines, keys, headers)
-        if "content-length" not in keys:
-            _append_length(lines, keys, request.body)
-        top = [f"Via: {via}", *(f"Record-Route: {value}" for value in record_route)]
-        top += (f"Route: {value}" for value in routes)
-        raw = join(f"{request.method} {target} SIP/2.0", top + lines, request.body)
-    return Request(raw, request.method, target)
-
-
-def _forward_usual(
-    request: Request,
-    target: str,
-    via: str,
-    max_forwards: int,
-    record_route: Sequence[str],
-    skip_routes: int,
-    routes: Sequence[str],
-    headers: Sequence[tuple[str, str]],
-    remove: Sequence[str],
-) -> bytes | None:
-    head = request.usual
-    if head is None or head["max_forwards"] is None or head["content_length"] is None:
-        return None
     top = f"{request.method} {target} SIP/2.0\r\nVia: {via}\r\n"
     for value in record_route:
         top += f"Record-Route: {value}\r\n"
     for value in routes:
         top += f"Route: {value}\r\n"
-    # What goes, in parts of the octets that are written anew, from the front to the back.
-    begin, end = head.span("max_forwards")
-    cuts = [(begin, end, b"%d" % max_forwards)]
-    if skip_routes:
-        if skip_routes > 1 or head["more_routes"] is not None or head["route"] is None or b"," in head["route"]:
-            return None
-        begin, end = head.span("route")
-        cuts.append((begin - len("Route: "), end + 2, b""))
-    for name in remove:
-        cuts += [(begin, end, b"") for begin, end in request.spans(name)]
-    if len(cuts) > 1:
-        cuts = sorted(set(cuts))
+    if request.usual_end and (not skip_routes or _can_drop_route_line(request, skip_routes)):
+        rest = _edit_usual(request, max_forwards, skip_routes, headers, remove)
+    else:
+        rest = _edit_lines(request, max_forwards, skip_routes, headers, remove)
+    return CarefulRequest(_encode(top) + rest, request.method, target)
+
+
+def _can_drop_route_line(request: Request, skip_routes: int) -> bool:
+    """Whether the values to be dropped are the first Route line."""
+    return skip_routes == 1 and len(request.route_lines) >= 1 and "," not in request.route_lines[0]
+
+
+def _edit_usual(
+    request: Request, max_forwards: int, skip_routes: int, headers: Sequence[tuple[str, str]], remove: Sequence[str]
+) -> bytes:
+    """What follows the start line, of a usual header block."""
     raw = request.raw
-    parts = [_encode(top)]
-    at = head.end("target") + len(" SIP/2.0\r\n")
-    for begin, end, instead in cuts:
-        parts += (raw[at:begin], instead)
-        at = end
-    if headers:
-        end = head.end()
-        parts += (raw[at:end], _encode("".join([_checked_line(name, value) for name, value in headers])))
-        at = end
-    parts.append(raw[at:])
-    return b"".join(parts)
+    added = _encode("".join([_checked_line(name, value) for name, value in headers])) if headers else b""
+    # From the back to the front, so that places stay what they are.
+    if added:
+        end = request.usual_end
+        raw = raw[:end] + added + raw[end:]
+    if remove:
+        # The first line of a Route that is dropped may be among those that are removed.
+        for begin, end in sorted({span for name in remove for span in request.spans(name)}, reverse=True):
+            raw = raw[:begin] + raw[end:]
+    if skip_routes and "route" not in remove:
+        begin = raw.index(_ROUTE)
+        raw = raw[:begin] + raw[raw.index(b"\r", begin + 2) :]
+    start = len(request.method) + len(request.target) + len("  SIP/2.0\r\n")
+    return raw[start:].replace(_HOPS[request.max_forwards or 0], _HOPS[max_forwards], 1)
+
+
+def _edit_lines(
+    request: Request, max_forwards: int, skip_routes: int, headers: Sequence[tuple[str, str]], remove: Sequence[str]
+) -> bytes:
+    """What follows the start line, of any header block."""
+    lines = request.lines.copy()
+    keys = request.keys.copy()
+    if "max-forwards" in keys:
+        lines[keys.index("max-forwards")] = f"Max-Forwards: {max_forwards}"
+    else:
+        lines.append(f"Max-Forwards: {max_forwards}")
+        keys.append("max-forwards")
+    _drop_values(lines, keys, "route", skip_routes)
+    lines, keys = _without(lines, keys, remove)
+    _append(lines, keys, headers)
+    if "content-length" not in keys:
+        _append_length(lines, keys, request.body)
+    return _encode("\r\n".join(lines) + "\r\n\r\n") + request.body
 
 
 def forward_response(
     response: Response, *, remove: Sequence[str] = (), headers: Sequence[tuple[str, str]] = ()
 ) -> Response:
     """Take our Via off (§16.7 step 3): the topmost value, not the line, for others may stand behind it."""
-    head = response.usual
-    if head is not None and not remove and head["via"] is not None and head["content_length"] is not None:
+    if response.usual_end and not remove:
         raw = response.raw
-        begin, end = head.span("via")
-        rest = raw[end + 2 :]
         if headers:
-            end = head.end() - end - 2
-            rest = rest[:end] + _encode("".join([_checked_line(name, value) for name, value in headers])) + rest[end:]
-        return Response(raw[: begin - len("Via: ")] + rest, response.status, response.reason)
+            end = response.usual_end
+            raw = raw[:end] + _encode("".join([_checked_line(name, value) for name, value in headers])) + raw[end:]
+        begin = raw.index(_VIA)
+        return CarefulResponse(raw[:begin] + raw[raw.index(b"\r", begin + 2) :], response.status, response.reason)
     lines = response.lines.copy()
     keys = response.keys.copy()
     _drop_values(lines, keys, "via", 1)
@@ -135,7 +129,7 @@ def forward_response(
     _append(lines, keys, headers)
     if "content-length" not in keys:
         _append_length(lines, keys, response.body)
-    return Response(join(response.start_line, lines, response.body), response.status, response.reason)
+    return CarefulResponse(join(response.start_line, lines, response.body), response.status, response.reason)
 
 
 def make_response(
@@ -160,27 +154,19 @@ def make_response(
     more.append(f"\r\nContent-Length: {len(body)}\r\n\r\n")
     copied = _copied_into_responses(request, to_tag if status > 100 else "", has_timestamp=status == 100)
     raw = b"".join((_encode(start_line), copied, _encode("".join(more)), body))
-    return Response(raw, status, reason)
+    return CarefulResponse(raw, status, reason)
 
 
 def _copied_into_responses(request: Request, to_tag: str, *, has_timestamp: bool) -> bytes:
     """The lines of a response that are those of the request, each with a line end in front; `to_tag` where there is none."""
-    head = request.usual
-    if head is not None and head["more_vias"] is None:
-        via, caller, callee, call_id, number, method, tag = head.group(
-            "via", "from", "to", "call_id", "cseq_number", "cseq_method", "to_tag"
-        )
-        if via and caller and callee and call_id and number:
-            if to_tag and tag is None:
-                callee = b"%b;tag=%b" % (callee, to_tag.encode())
-            return b"\r\nVia: %b\r\nFrom: %b\r\nTo: %b\r\nCall-ID: %b\r\nCSeq: %b %b" % (
-                via,
-                caller,
-                callee,
-                call_id,
-                number,
-                method,
-            )
+    if request.usual_end and request.has_one_via:  # a usual request has no Timestamp
+        raw = request.raw
+        via, caller, callee, call_id, cseq = [
+            raw[(begin := raw.index(name)) : raw.index(b"\r", begin + 2)] for name in _COPIED
+        ]
+        if to_tag and not request.to_tag:
+            callee = b"%b;tag=%b" % (callee, to_tag.encode())
+        return via + caller + callee + call_id + cseq
     lines = []
     for line, key in zip(request.lines, request.keys, strict=True):
         if key in _COPIED_INTO_RESPONSES or (key == "timestamp" and has_timestamp):
@@ -208,34 +194,7 @@ def make_request(method: str, target: str, headers: Sequence[tuple[str, str]], b
     text = "".join([_checked_line(name, value) for name, value in headers])
     start_line = f"{_checked(method)} {_checked(target)} SIP/2.0"
     raw = _encode(f"{start_line}{text}\r\nContent-Length: {len(body)}\r\n\r\n") + body
-    return Request(raw, method, target)
-
-
-def with_via_received(request: Request, received: str | None, rport: int | None) -> Request:
-    """Write down in the top Via where the request came from (§18.2.1, RFC 3581 §4).
-
-    `received` replaces what a peer may have claimed; `rport` is filled in only where it was asked for.
-    """
-    value = request.header("via")
-    if value is None or (received is None and rport is None):
-        return request
-    position = request.keys.index("via")
-    spelled = request.lines[position].partition(":")[0]
-    top = first_value(value)
-    parts = []
-    for part in split_parameters(top):
-        name = part.partition("=")[0].strip(LWS).lower()
-        if name == "rport" and rport is not None:
-            part = f"rport={rport}"
-        elif name == "received" and received is not None:
-            continue
-        parts.append(part)
-    if received is not None:
-        parts.append(f"received={received}")
-    lines = request.lines.copy()
-    lines[position] = f"{spelled}: {';'.join(parts)}{value[value.index(top) + len(top) :]}"
-    raw = join(request.start_line, lines, request.body)
-    return Request(raw, request.method, request.target, request.version)
+    return CarefulRequest(raw, method, target)
 
 
 def _same_transaction(invite: Request, method: str, to: str, headers: Sequence[tuple[str, str]]) -> Request:

@@ -1,13 +1,12 @@
 """What a message must have before anything is done with it (RFC 3261 §8.1.1, §16.3 step 1, §18.1.2).
 
-A request whose header block is a usual one takes the short way. Else the checks ask the typed properties.
+Nearly all of that is known of a usual message (see `usual`). Of others the typed properties are asked.
 """
 
 from __future__ import annotations
 
 from ..errors import MalformedMessage
 from .message import Message, Request, Response
-from .uri import parse_uri
 
 __all__ = ["check_request", "check_response"]
 
@@ -20,33 +19,13 @@ def check_request(request: Request) -> None:
 
     Max-Forwards may be missing: RFC 2543 elements do not send it, and §16.6 step 3 adds it.
     """
-    if not _is_sound(request):
-        _check_with_care(request)
-
-
-def _is_sound(request: Request) -> bool:
-    """Whether nothing speaks against a request; False: look closely, and say what it is.
-
-    That each line may be read, and none that must be single is there twice, is known of any usual header block.
-    """
-    head = request.usual
-    if head is None or None in head.group("via", "from", "to", "call_id"):
-        return False
-    try:
-        parse_uri(head["from_uri"].decode())
-        parse_uri(head["to_uri"].decode())
-        return head["cseq_method"] == head["method"] and not request.uri.headers
-    except MalformedMessage:
-        return False
-
-
-def _check_with_care(request: Request) -> None:
-    if request.version != "SIP/2.0":
-        raise MalformedMessage("the version is not SIP/2.0", 505)
-    _check_common(request)
-    if request.cseq_method != request.method:
-        raise MalformedMessage("the method in CSeq is not that of the request")
-    _ = request.max_forwards
+    if not request.usual_end:
+        if request.version != "SIP/2.0":
+            raise MalformedMessage("the version is not SIP/2.0", 505)
+        _check_common(request)
+        if request.cseq_method != request.method:
+            raise MalformedMessage("the method in CSeq is not that of the request")
+        _ = request.max_forwards
     if request.uri.headers:
         # §19.1.5, table 1: not allowed there. Passed on they would become headers of somebody else's request.
         raise MalformedMessage("the Request-URI has headers")
@@ -55,7 +34,8 @@ def _check_with_care(request: Request) -> None:
 def check_response(response: Response) -> None:
     """Raise MalformedMessage with status_hint 0: responses are dropped, not answered."""
     try:
-        _check_common(response)
+        if not response.usual_end:
+            _check_common(response)
     except MalformedMessage as error:
         error.status_hint = 0
         raise

@@ -1,14 +1,13 @@
-"""Requests and responses: octets, and values read when they are asked for.
+"""Requests and responses: octets, and what has been read from them.
 
 A `Message` is frozen in spirit: nothing changes once it has been read, and `build` makes new ones by cutting up the octets.
-What has been read from it is remembered, so that each header is interpreted at most once on its way through.
 
-There are two ways to each value. Where the header block is a usual one (`usual`), what a proxy asks for is found already,
-and other headers are searched for in the octets. Else there is the index: `lines`, `keys`, and careful readers. Both ways
-lead to the same values; the index costs several times as much, so it is made only when somebody needs it.
+What a proxy looks at has been read once for all and stands in slots. There are two ways to that: `usual` reads nearly every
+message with one pattern, and `careful` reads all others, each value when it is first asked for. All else is read by the
+properties here when it is asked for, and remembered.
 
-What a property cannot read raises MalformedMessage from that property, each time it is asked; `check` asks for everything
-that a proxy relies on. `parse` makes messages out of octets.
+What cannot be read raises MalformedMessage when it is asked for, each time; `check` asks for everything that a proxy relies
+on. `parse` makes messages out of octets.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from .address import Address, parse_address
 from .grammar import LWS, first_value, is_token, parse_number, split_values, unfold
 from .header_names import index_lines
 from .uri import Uri, parse_uri
-from .usual import ABSENCE, UsualHead, read_usual_head
 from .via import Via, parse_via
 
 __all__ = ["KNOWN_METHODS", "Message", "Request", "Response"]
@@ -49,8 +47,6 @@ MAX_CSEQ = 2**31 - 1
 "§8.1.1.5: less than 2**31."
 MAX_SECONDS = 2**32 - 1
 "delta-seconds, §20.19. A larger value is read as this one, as §20.19 asks for malformed ones to be survived."
-MAX_MAX_FORWARDS = 255
-"§20.22."
 MAX_NEEDLES = 512
 "Header names that are kept in the form in which they are searched for; the script may ask for any."
 
@@ -85,8 +81,48 @@ class remembered(Generic[_T]):
 class Message:
     """What requests and responses have in common. Made by `parse_message` and by the functions of `build`."""
 
+    __slots__ = (
+        "__dict__",  # what is read later
+        "branch",
+        "call_id",
+        "cseq_method",
+        "cseq_number",
+        "from_tag",
+        "has_one_via",
+        "has_proxy_fields",
+        "max_forwards",
+        "raw",
+        "route_lines",
+        "sent_by",
+        "to_tag",
+        "usual_end",
+    )
+
     raw: bytes
     "The whole message as it goes, or came, over the wire."
+    usual_end: int
+    "Where the header block ends, without the empty line, if it is written as usual; else 0, and there is an index of it."
+    call_id: str
+    "The Call-ID, compared octet by octet (§20.8)."
+    cseq_number: int
+    cseq_method: str
+    "The method in CSeq; case matters (§20.16)."
+    from_tag: str
+    "The tag in From, empty when there is none."
+    to_tag: str
+    "The tag in To, empty when there is none."
+    branch: str
+    "The branch of the topmost Via, empty when there is none."
+    sent_by: str
+    "`host:port` of the topmost Via, or `host` alone when no port was written; lower-case."
+    has_one_via: bool
+    "Whether nobody but its sender has had the message: there is one Via value."
+    max_forwards: int | None
+    "None when there is none."
+    route_lines: tuple[str, ...]
+    "The value of each Route line; one line may hold several values."
+    has_proxy_fields: bool
+    "Whether there is any header whose name begins with Proxy-."
 
     @property
     def start_line(self) -> str:
@@ -95,15 +131,6 @@ class Message:
 
     def __bytes__(self) -> bytes:
         return self.raw
-
-    def __repr__(self) -> str:
-        # Nothing but the start line: headers hold credentials and push tokens.
-        return f"<{type(self).__name__} {self.start_line!r}>"
-
-    @remembered
-    def usual(self) -> UsualHead | None:
-        """The header block where it is written as usual; None: look into the index."""
-        return read_usual_head(self.raw, self.raw.find(b"\r\n\r\n"))
 
     @remembered
     def body(self) -> bytes:
@@ -126,32 +153,37 @@ class Message:
         return self.keys
 
     def forget_readings(self) -> None:
-        """Let go of all that can be read again: for messages that are kept, but hardly ever looked at again."""
-        readings = self.__dict__
-        for name in _READINGS & readings.keys():
-            del readings[name]
+        """Let go of what was read later and can be read again: for messages that are kept, but hardly ever looked at."""
+        self.__dict__.clear()
 
     # Headers by name ---------------------------------------------------------------------------------------------
 
     @remembered
     def _lower(self) -> bytes:
-        """The octets in lower case, in which the names of a usual header block are searched for."""
-        return self.raw.lower()
+        """The header block in lower case, in which names are searched for that may be spelled in any case."""
+        return self.raw[: self.usual_end].lower()
+
+    def _find(self, name: str, start: int) -> tuple[int, int]:
+        """Where a usual header block has a line of that name, from `start` on: its line feed, and where its value begins."""
+        needle = SPELLED.get(name)
+        if needle is not None:
+            begin = self.raw.find(needle, start, self.usual_end)
+        else:
+            needle = _NEEDLES[name]
+            begin = self._lower.find(needle, start)
+        return begin, begin + len(needle)
 
     def header(self, name: str) -> str | None:
         """The value of the first line of that name, unfolded and stripped; None when there is none.
 
         `name` is the long form in any case; lower case is found fastest.
         """
-        usual = self.usual
-        if usual is not None:
-            if name in ABSENCE and usual[ABSENCE[name]] is None:
+        if self.usual_end:
+            if name in _PROXY_FIELDS and not self.has_proxy_fields:
                 return None
-            needle = _NEEDLES[name]
-            position = self._lower.find(needle, 0, usual.end())
-            if position < 0:
+            begin, start = self._find(name, 0)
+            if begin < 0:
                 return None
-            start = position + len(needle)
             return self.raw[start : self.raw.index(b"\r", start)].decode("utf-8", "surrogateescape").strip(LWS)
         keys = self.keys
         if name not in keys:
@@ -163,7 +195,7 @@ class Message:
 
     def headers(self, name: str) -> list[str]:
         """The value of each line of that name, top to bottom."""
-        if self.usual is not None:
+        if self.usual_end:
             raw, skip = self.raw, len(name) + 1
             return [
                 raw[begin + skip : end - 2].decode("utf-8", "surrogateescape").strip(LWS)
@@ -178,14 +210,13 @@ class Message:
     def spans(self, name: str) -> list[tuple[int, int]]:
         """Where in the octets of a usual header block the lines of that name begin, and where they end, line end included."""
         spans: list[tuple[int, int]] = []
-        usual = self.usual
-        if usual is not None and not (name in ABSENCE and usual[ABSENCE[name]] is None):
-            needle, lower, end = _NEEDLES[name], self._lower, usual.end()
-            begin = lower.find(needle, 0, end)
-            while begin >= 0:
-                stop = lower.index(b"\r", begin)
-                spans.append((begin + 1, stop + 2))
-                begin = lower.find(needle, stop, end)
+        if name in _PROXY_FIELDS and not self.has_proxy_fields:
+            return spans
+        begin, start = self._find(name, 0)
+        while begin >= 0:
+            stop = self.raw.index(b"\r", start)
+            spans.append((begin + 1, stop + 2))
+            begin, start = self._find(name, stop)
         return spans
 
     def values(self, name: str) -> list[str]:
@@ -194,11 +225,10 @@ class Message:
 
     def has(self, name: str) -> bool:
         """Whether there is a line of that name."""
-        usual = self.usual
-        if usual is not None:
-            if name in ABSENCE and usual[ABSENCE[name]] is None:
+        if self.usual_end:
+            if name in _PROXY_FIELDS and not self.has_proxy_fields:
                 return False
-            return self._lower.find(_NEEDLES[name], 0, usual.end()) >= 0
+            return self._find(name, 0)[0] >= 0
         return name.lower() in self.keys
 
     # Typed headers -----------------------------------------------------------------------------------------------
@@ -210,41 +240,14 @@ class Message:
         return value
 
     @remembered
-    def call_id(self) -> str:
-        """The Call-ID, compared octet by octet (§20.8)."""
-        usual = self.usual
-        if usual is not None and (call_id := usual["call_id"]) is not None:
-            return call_id.decode()
-        value = self._required("call-id")
-        if not value or " " in value or "\t" in value:
-            raise MalformedMessage("the Call-ID is empty or contains white space")
-        return value
-
-    @remembered
     def cseq(self) -> tuple[int, str]:
         """The number and the method of CSeq."""
-        usual = self.usual
-        if usual is not None and (digits := usual["cseq_number"]) is not None:
-            return int(digits), usual["cseq_method"].decode()
         number, _, method = self._required("cseq").partition(" ")
         if method not in KNOWN_METHODS:
             method = method.strip(LWS)
             if not is_token(method):
                 raise MalformedMessage("CSeq has no method")
         return parse_number(number, MAX_CSEQ, "the number in CSeq"), method
-
-    @property
-    def cseq_number(self) -> int:
-        """The number in CSeq."""
-        return self.cseq[0]
-
-    @remembered
-    def cseq_method(self) -> str:
-        """The method in CSeq; case matters (§20.16)."""
-        usual = self.usual
-        if usual is not None and (method := usual["cseq_method"]) is not None:
-            return method.decode()
-        return self.cseq[1]
 
     @remembered
     def from_(self) -> Address:
@@ -257,64 +260,14 @@ class Message:
         return parse_address(self._required("to"))
 
     @remembered
-    def from_tag(self) -> str:
-        """The tag in From, empty when there is none."""
-        usual = self.usual
-        if usual is not None and usual["from"] is not None:
-            return (usual["from_tag"] or b"").decode()
-        return self.from_.tag
-
-    @remembered
-    def to_tag(self) -> str:
-        """The tag in To, empty when there is none."""
-        usual = self.usual
-        if usual is not None and usual["to"] is not None:
-            return (usual["to_tag"] or b"").decode()
-        return self.to.tag
-
-    @remembered
     def top_via(self) -> Via:
         """The topmost Via value."""
         return parse_via(first_value(self._required("via")))
 
     @remembered
-    def branch(self) -> str:
-        """The branch of the topmost Via, empty when there is none."""
-        usual = self.usual
-        if usual is not None and usual["via"] is not None:
-            return (usual["branch"] or b"").decode()
-        return self.top_via.branch
-
-    @remembered
-    def sent_by(self) -> str:
-        """`host:port` of the topmost Via, or `host` alone when no port was written; lower-case."""
-        usual = self.usual
-        if usual is not None and usual["via"] is not None:
-            return usual["sent_by"].decode()
-        return self.top_via.sent_by
-
-    @property
-    def has_one_via(self) -> bool:
-        """Whether nobody but its sender has had the message: there is one Via value."""
-        usual = self.usual
-        if usual is not None and usual["via"] is not None:
-            return usual["more_vias"] is None
-        return len(self.values("via")) == 1
-
-    @remembered
     def vias(self) -> list[Via]:
         """All Via values, the topmost first."""
         return [parse_via(value) for value in self.values("via")]
-
-    @remembered
-    def max_forwards(self) -> int | None:
-        """Max-Forwards; None when there is none."""
-        usual = self.usual
-        if usual is not None:
-            digits = usual["max_forwards"]
-            return None if digits is None else int(digits)
-        value = self.header("max-forwards")
-        return None if value is None else parse_number(value, MAX_MAX_FORWARDS, "Max-Forwards")
 
     @remembered
     def contact_star(self) -> bool:
@@ -330,15 +283,6 @@ class Message:
                 raise MalformedMessage("Contact is * and something else")
             return []
         return [parse_address(value) for value in values]
-
-    @property
-    def route_lines(self) -> list[str]:
-        """The value of each Route line; one line may hold several values."""
-        usual = self.usual
-        if usual is not None and usual["more_routes"] is None:
-            route = usual["route"]
-            return [] if route is None else [route.decode("utf-8", "surrogateescape").strip(LWS)]
-        return self.headers("route")
 
     @remembered
     def routes(self) -> list[Address]:
@@ -366,20 +310,20 @@ class Message:
 class Request(Message):
     """A request. `method` is compared with case (§7.1), `target` is the Request-URI byte for byte."""
 
+    __slots__ = ("method", "target", "version")
+
     method: str
     target: str
     version: str
-
-    def __init__(self, raw: bytes, method: str, target: str, version: str = "SIP/2.0") -> None:
-        self.raw = raw
-        self.method = method
-        self.target = target
-        self.version = version
 
     @property
     def start_line(self) -> str:
         """`method target version`."""
         return f"{self.method} {self.target} {self.version}"
+
+    def __repr__(self) -> str:
+        # Nothing but the start line: headers hold credentials and push tokens.
+        return f"<Request {self.start_line!r}>"
 
     @remembered
     def uri(self) -> Uri:
@@ -390,18 +334,18 @@ class Request(Message):
 class Response(Message):
     """A response."""
 
+    __slots__ = ("reason", "status")
+
     status: int
     reason: str
-
-    def __init__(self, raw: bytes, status: int, reason: str) -> None:
-        self.raw = raw
-        self.status = status
-        self.reason = reason
 
     @property
     def start_line(self) -> str:
         """`SIP/2.0 status reason`."""
         return f"SIP/2.0 {self.status} {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"<Response {self.start_line!r}>"
 
 
 class _Needles(dict[str, bytes]):
@@ -416,12 +360,27 @@ class _Needles(dict[str, bytes]):
 
 _NEEDLES = _Needles()
 
-_READINGS = frozenset(
-    name
-    for kind in (Message, Request, Response)
-    for name, attribute in vars(kind).items()
-    if isinstance(attribute, remembered)
-)
+SPELLED = {
+    name.lower(): f"\n{name}:".encode()
+    for name in [
+        "Via",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Content-Length",
+        "Content-Type",
+        "Contact",
+        "Max-Forwards",
+        "Route",
+        "Expires",
+        "Record-Route",
+    ]
+}
+"Headers that are spelled in this one way wherever a header block is usual, and how they begin."
+
+_PROXY_FIELDS = frozenset({"proxy-authenticate", "proxy-authorization", "proxy-require"})
+"Often asked for and seldom there."
 
 
 def join(start_line: str, lines: Sequence[str], body: bytes) -> bytes:

@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 
 from ..errors import MalformedMessage
+from .careful import CarefulRequest, CarefulResponse
 from .grammar import LWS, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADER_LINES, is_token, parse_number, unfold
 from .header_names import HEADER_KEYS, index_lines, join_folded
 from .message import KNOWN_METHODS, Request, Response, join
-from .usual import read_usual_head
+from .source import note_source
+from .usual import read_usual_message
 
 __all__ = ["parse_message", "salvage_request"]
 
@@ -31,28 +33,19 @@ _NEEDED_TO_ANSWER = ("via", "cseq")
 "§17.1.3: by these two a response finds the transaction it belongs to."
 
 
-def parse_message(data: bytes) -> Request | Response:
+def parse_message(data: bytes, host: str = "", port: int = 0) -> Request | Response:
     """Read one message. Raise MalformedMessage with status_hint 400 for a request that is broken, 0 for anything else
     (a response, or no SIP at all), which nobody can be told about.
 
-    Pass `data` of a broken request to `salvage_request` to answer it.
+    `host` and `port`, when given, say where it came from: that is noted in the top Via of a request (see `source`). Pass
+    `data` of a broken request to `salvage_request` to answer it.
     """
-    end = data.find(b"\r\n\r\n")
-    if 0 < end <= MAX_HEADER_BYTES:
-        head = read_usual_head(data, end)
-        if head is not None:
-            message: Request | Response
-            if (method := head["method"]) is not None:
-                message = Request(data, method.decode(), head["target"].decode())
-            else:
-                message = Response(data, int(head["status"]), head["reason"].decode("utf-8", "surrogateescape"))
-            message.usual = head
-            digits = head["content_length"]
-            available = len(data) - end - 4
-            if available > MAX_BODY_BYTES or (digits is not None and int(digits) != available):
-                _cut_to_length(message, end + 4, None if digits is None else int(digits))
-            return message
-    return _parse_with_care(data)
+    message = read_usual_message(data, host, port)
+    if message is None:
+        message = _parse_with_care(data)
+        if host and isinstance(message, Request):
+            return note_source(message, host, port)
+    return message
 
 
 def _parse_with_care(data: bytes) -> Request | Response:
@@ -93,15 +86,15 @@ def _parse_lines(data: bytes, lines: list[str], body_start: int) -> Request | Re
         message: Request | Response
         if start_line[:4].upper() == "SIP/":
             status, reason = _parse_status_line(start_line)
-            message = Response(data, status, reason)
+            message = CarefulResponse(data, status, reason)
         else:
             method, target, version = _parse_request_line(start_line)
-            message = Request(data, method, target, version=version)
+            message = CarefulRequest(data, method, target, version)
         length = _content_length(lines, keys)
     except MalformedMessage as error:
         error.status_hint = _status_hint(data)
         raise
-    message.usual = None
+    message.usual_end = 0
     message.lines = lines
     message.keys = keys
     _cut_to_length(message, body_start, length)
@@ -188,7 +181,7 @@ def salvage_request(data: bytes) -> Request | None:
     if any(name not in keys for name in _NEEDED_TO_ANSWER):
         return None
     target = words[1]
-    request = Request(join(f"{words[0]} {target} SIP/2.0", lines, b""), words[0], target)
+    request = CarefulRequest(join(f"{words[0]} {target} SIP/2.0", lines, b""), words[0], target)
     request.lines, request.keys = lines, keys  # as they are: what is written here need not be readable
-    request.usual = None
+    request.usual_end = 0
     return request

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from ..contract.flow import Flow
 from ..errors import MalformedMessage
-from ..syntax import Request, Response, note_source_early, parse_message, with_via_received
+from ..syntax import Request, Response, parse_message
 
-__all__ = ["Arrival", "note_source"]
+__all__ = ["Arrival"]
 
 
 class Arrival:
@@ -27,13 +27,7 @@ class Arrival:
     def received(self, data: bytes, flow: Flow) -> None:
         """Take one whole message."""
         try:
-            noted = note_source_early(data, flow.host, flow.port)
-            if noted is not None:
-                message = parse_message(noted)
-            else:
-                message = parse_message(data)
-                if message.__class__ is Request:
-                    message = note_source(message, flow)
+            message = parse_message(data, flow.host, flow.port)
         except MalformedMessage as error:
             self._on_malformed(data, error, flow)
         else:
@@ -42,17 +36,3 @@ class Arrival:
     def broken(self, error: MalformedMessage, flow: Flow) -> None:
         """A stream cannot be read any further; there is nothing to answer."""
         self._on_malformed(b"", error, flow)
-
-
-def note_source(request: Request, flow: Flow) -> Request:
-    """Fill `received` and `rport` of the topmost Via.
-
-    RFC 3581 §4: with rport, both, always. RFC 3261 §18.2.1: without, `received` where sent-by says something else; also
-    where the peer has written a `received` of its own, which would send the answers elsewhere.
-    """
-    via = request.top_via
-    if "rport" in via.parameters:
-        return with_via_received(request, flow.host, flow.port)
-    if via.host.strip("[]") != flow.host or "received" in via.parameters:
-        return with_via_received(request, flow.host, None)
-    return request

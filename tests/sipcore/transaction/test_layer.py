@@ -213,7 +213,8 @@ def test_a_transaction_that_has_ended_is_freed_without_the_garbage_collector():
         rig.run_out()
         rig.sent.clear()
 
-        died = [weakref.ref(client.request), weakref.ref(server.request)]
+        client.user, server.user = frozenset({"client"}), frozenset({"server"})  # they die with what holds them
+        died = [weakref.ref(client.user), weakref.ref(server.user)]
         del client, server
 
         assert [reference() for reference in died] == [None, None]
