@@ -40,6 +40,8 @@ def make_edge(
     domains: tuple[str, ...],
     secret: bytes,
     listening: frozenset[tuple[str, int]] = frozenset(),
+    *,
+    is_shared: bool = False,
 ) -> Edge:
     """This worker's place in the network."""
     return Edge(
@@ -48,6 +50,7 @@ def make_edge(
         domains=frozenset((*domains, "localhost")),
         secret=secret,
         listening=listening,
+        is_shared=is_shared,
     )
 
 

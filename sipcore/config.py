@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import socket
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -71,6 +73,8 @@ class WorkerConfig:
     "PBX_BROKER_URL: Celery's broker; the next database of the same server where not given."
     sip_workers: int = 1
     "PBX_SIP_WORKERS: processes behind the same port."
+    siblings: Path = Path()
+    "PBX_SIP_SIBLINGS: where they meet; a directory of this account alone, named after the port where not given."
     wake_seconds: float = 20.0
     "PBX_WAKE_SECONDS: how long a call waits for phones to register."
     ring_seconds: float = 60.0
@@ -149,6 +153,7 @@ class WorkerConfig:
         found = (address[0], own_name().lower(), "localhost", *sorted(name for name, _ in listening))
         redis_url = read.secret("REDIS_URL", values.read_redis_url)
         workers = read("PBX_SIP_WORKERS", values.whole(1, MOST_WORKERS), "1")
+        siblings = read("PBX_SIP_SIBLINGS", values.read_directory, "")
         codes = read("PBX_PICKUP_CODE", values.read_codes, "33,*8")
         directed = read("PBX_PICKUP_DIRECTED", values.read_prefix, "**")
         if directed and directed in codes:
@@ -167,6 +172,7 @@ class WorkerConfig:
             redis_url=redis_url,
             broker_url=broker_url or (broker_beside(redis_url) if redis_url else ""),
             sip_workers=workers,
+            siblings=siblings or Path(tempfile.gettempdir()) / f"pbx-{os.geteuid()}-sip-{port}",
             wake_seconds=read("PBX_WAKE_SECONDS", values.seconds(0, 600), "20"),
             ring_seconds=read("PBX_RING_SECONDS", values.seconds(1, 3600), "60"),
             hold=read("PBX_HOLD", values.one_of(HOLDS), "auto"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from .errors import ConfigurationError
 __all__ = ["WILDCARDS", "Reader", "WrongValue", "in_brackets", "is_address", "is_domain"]
 
 REDIS_URLS = "redis://host:port/0, rediss://host:port/0 or unix:///path?db=0"
+LONGEST_SOCKET_DIRECTORY = 96  # bytes; the path of a socket may have 107, of which its name takes 11
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _TRUE, _FALSE = ("on", "1", "true", "yes"), ("off", "0", "false", "no")
 _DOMAIN = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
@@ -175,6 +177,14 @@ def read_file(text: str) -> Path | None:
     if not path.is_file():
         raise WrongValue("the path of a routing script that exists")
     return path
+
+
+def read_directory(text: str) -> Path | None:
+    if text and (not os.path.isabs(text) or len(os.fsencode(text)) > LONGEST_SOCKET_DIRECTORY):
+        raise WrongValue(
+            f"the whole path of a directory, of at most {LONGEST_SOCKET_DIRECTORY} bytes since sockets are made in it"
+        )
+    return Path(text) if text else None
 
 
 def read_worker_id(text: str) -> str:

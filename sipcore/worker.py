@@ -31,6 +31,7 @@ from .registrar import drop_connection, expire
 from .script.loader import load_script
 from .script.request import announce
 from .script.transaction import TransactionRef
+from .siblings import Errand, Handover, SiblingLink
 from .store.redis_store import RedisStore
 from .transport import Transports
 
@@ -51,6 +52,9 @@ class Worker:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_serving = False
+        self._handover: Handover | None = None
+        "What goes between workers behind one port; None without siblings."
+        self._link: SiblingLink | None = None
 
     async def run(self) -> None:
         """Start, serve until told to stop (SIGTERM, SIGINT), and end in order.
@@ -83,15 +87,27 @@ class Worker:
         jobs.start()
         transports = self._transports = Transports(
             config,
-            on_message=lambda message, flow: self._driver.message_received(message, flow),
+            on_message=(lambda message, flow: self._handover.message_received(message, flow))  # type: ignore[union-attr]
+            if config.share_port
+            else (lambda message, flow: self._driver.message_received(message, flow)),
             on_malformed=lambda data, error, flow: self._driver.malformed_received(data, error, flow),
             on_closed=self._flow_closed,
-            on_error=lambda transaction, error: self._driver.transport_failed(transaction),
+            on_error=self._unsent,
             after_batch=lambda: self._driver.pump(),
+            elsewhere=lambda data, flow, transaction: (
+                self._handover is not None and self._handover.send(data, flow, transaction)
+            ),
         )
         self._driver = assemble(
             worker=config.worker_id,
-            edge=make_edge(config.worker_id, config.advertised, config.domains, secret, config.listening),
+            edge=make_edge(
+                config.worker_id,
+                config.advertised,
+                config.domains,
+                secret,
+                config.listening,
+                is_shared=config.share_port,
+            ),
             settings=config.script_settings(),
             ports=Ports(store.location, store.directory, store.event_bus, store.call_board, jobs),
             routes=routes,
@@ -107,6 +123,8 @@ class Worker:
         )
         store.inbox.on("raised", lambda message: self._driver.routing.receive(from_dict(Event, message["event"])))
         store.inbox.listen(DIRECTORY_CHANGED, self._directory_changed)
+        if config.share_port:
+            await self._meet_siblings()
         await transports.start()
         self._is_serving = True
         _tame_collector()
@@ -121,8 +139,37 @@ class Worker:
             for task in self._tasks:
                 task.cancel()
             await transports.close()
+            if self._link is not None:
+                self._link.close()
             await asyncio.to_thread(jobs.close)
             await store.close()
+
+    async def _meet_siblings(self) -> None:
+        """Find the other workers behind this port, before anything of theirs can arrive here."""
+        handover = self._handover = Handover(
+            self._config.worker_id,
+            self._driver,
+            post=lambda name, frame: link.post(name, frame),
+            send=self._transports.send,
+            clock=asyncio.get_running_loop().time,
+        )
+        link = self._link = SiblingLink(
+            self._config.siblings,
+            self._config.worker_id,
+            self._transports.run,
+            joined=handover.joined,
+            left=handover.left,
+            received=handover.frame_received,
+            after_batch=self._driver.pump,
+        )
+        await link.start()
+
+    def _unsent(self, transaction: Any, error: Exception) -> None:
+        """What was sent with that transaction, ours or a sibling's, did not go."""
+        if self._handover is not None and isinstance(transaction, Errand):
+            self._handover.failed(transaction)
+        else:
+            self._driver.transport_failed(transaction)
 
     def _raise(self, name: str, attributes: dict[str, Any]) -> None:
         self._driver.routing.raise_event(name, attributes)
@@ -179,6 +226,8 @@ class Worker:
     def _flow_closed(self, flow: Flow) -> None:
         """A connection is gone: so are the bindings that are reached over it, and no other."""
         self._driver.flow_closed(flow)
+        if self._handover is not None:
+            self._handover.connection_closed(flow)
         for aor in list(self._store.location.held_over(flow.connection)):
             self._spawn(
                 self._change(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from .errors import CannotStart, WrongSetting
 __all__ = ["PARTS", "Configuration", "Listener"]
 
 PARTS = ("web", "sip", "celery")
-MOST_WORKERS = 1
+MOST_WORKERS = 64
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z")
 
 # What SIP workers listen at: the setting, its default, and whether over UDP as well. An empty default is off.
@@ -58,6 +59,7 @@ class Configuration:
     sip: tuple[Listener, ...]
     "PBX_SIP first."
     sip_workers: int = 1
+    "PBX_SIP_WORKERS: processes behind the same port."
     domains: tuple[str, ...] = ()
     "PBX_DOMAINS; empty: to be found out."
     advertise: str = ""
@@ -132,9 +134,12 @@ def _listener(environ: Mapping[str, str], name: str, default: str, udp: bool = F
 
 def _workers(environ: Mapping[str, str]) -> int:
     text = environ.get("PBX_SIP_WORKERS", "").strip() or "1"
-    if text != str(MOST_WORKERS):
-        # Siblings behind one port would each get responses to the other's requests, and do not hand them over yet.
-        raise WrongSetting("PBX_SIP_WORKERS", text, "1; several workers behind one port come with a later version")
+    if not re.fullmatch(r"[0-9]{1,2}", text) or not 1 <= int(text) <= MOST_WORKERS:
+        raise WrongSetting("PBX_SIP_WORKERS", text, f"a whole number from 1 to {MOST_WORKERS}")
+    if int(text) > 1 and sys.platform != "linux":
+        raise WrongSetting(
+            "PBX_SIP_WORKERS", text, "1; only Linux spreads what arrives at one port over several processes"
+        )
     return int(text)
 
 

@@ -18,7 +18,7 @@ from .errors import CannotStart
 __all__ = ["Layout"]
 
 SUN_PATH = 107  # bytes; struct sockaddr_un less the terminating zero
-LONGEST_SOCKET = "/pg/.s.PGSQL.5432"
+LONGEST_SOCKET = "/pg/.s.PGSQL.5432"  # those of siblings are /sip/ and ten digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,11 @@ class Layout:
     def valkey_socket(self) -> Path:
         """Valkey's."""
         return self.sockets / "valkey.sock"
+
+    @property
+    def siblings(self) -> Path:
+        """Where SIP workers behind one port meet."""
+        return self.sockets / "sip"
 
     @property
     def database_url(self) -> str:

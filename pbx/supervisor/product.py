@@ -31,6 +31,7 @@ def addresses(configuration: Configuration, layout: Layout, domains: tuple[str, 
         "PBX_BROKER_URL": configuration.broker_url or ("" if configuration.redis_url else layout.broker_url),
         "PBX_DOMAINS": ",".join(domains),
         "PBX_DATA_DIR": str(layout.data),
+        "PBX_SIP_SIBLINGS": str(layout.siblings) if configuration.sip_workers > 1 else "",
     }
     return {name: value for name, value in shared.items() if value}
 

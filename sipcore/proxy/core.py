@@ -149,6 +149,11 @@ class ProxyCore:
             except Exception:
                 self.report_bug()
 
+    def connections_lost(self, prefix: str, now: float) -> None:
+        """The sibling that held all connections so named is gone, and they with it."""
+        for connection in [name for name in self._over_connection if name.startswith(prefix)]:
+            self.flow_closed(Flow("tcp", "", 0, connection), now)
+
     def transport_failed(self, transaction: ClientTransaction | ServerTransaction | None, now: float) -> None:
         """The message of an Outbound with this transaction could not be sent."""
         self._now = now

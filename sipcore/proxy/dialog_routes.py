@@ -92,6 +92,7 @@ class DialogRoutes:
             token, uri, rest = here.user, routes[-1].uri_text, routes[:-1]
             kept = [f"<{route.uri_text}>" for route in rest]
             next_uri = ""
+        token = token.partition(".")[0]  # behind it stands the worker that has the dialog, see `ownership.py`
         if rest:
             next_uri = rest[0].uri_text
             if "lr" not in rest[0].uri.parameters:

@@ -28,6 +28,8 @@ class Edge:
     "Signs Record-Route; the same for all workers behind one address."
     listening: frozenset[Address] = frozenset()
     "Addresses bound, where these differ from the advertised ones."
+    is_shared: bool = False
+    "Whether siblings listen at these addresses too; Record-Route then names this worker beside the token."
     _hosts: frozenset[str] = field(init=False, repr=False, compare=False)
     _addresses: frozenset[Address] = field(init=False, repr=False, compare=False)
     _names: frozenset[str] = field(init=False, repr=False, compare=False)

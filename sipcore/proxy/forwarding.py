@@ -40,16 +40,18 @@ class Forwarder:
         self._prefix = f"{MAGIC_COOKIE}{edge.worker}."
         self._via: dict[str, str] = {}
         self._record_route: dict[str, str] = {}
+        owner = f".{edge.worker}" if edge.is_shared else ""
         for transport in TRANSPORTS:
             address = _written(edge.address_for(transport))
             parameter = "" if transport == "udp" else f";transport={transport}"
             self._via[transport] = f"SIP/2.0/{transport.upper()} {address};rport;branch={self._prefix}"
-            self._record_route[transport] = f"@{address}{parameter};lr>"
+            self._record_route[transport] = f"{owner}@{address}{parameter};lr>"
 
     def own_route(self) -> re.Pattern[str]:
         """Matches a Route value that is a Record-Route value of ours as it was written; its group is the token."""
-        endings = "|".join(sorted({re.escape(ending) for ending in self._record_route.values()}))
-        return re.compile(rf"<sip:([A-Za-z0-9_-]+)(?:{endings})")
+        written = {ending[ending.index("@") :] for ending in self._record_route.values()}
+        endings = "|".join(sorted(map(re.escape, written)))
+        return re.compile(rf"<sip:([A-Za-z0-9_-]+)(?:\.[A-Za-z0-9_~-]+)?(?:{endings})")
 
     def speaks(self, transport: str) -> bool:
         """Whether a transport is one that SIP is spoken over."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from sipcore.errors import InvalidWord
-from sipcore.syntax import make_response
+from sipcore.syntax import Response, make_response
 
 from .client import ClientTransaction
 from .invite_client import InviteClientTransaction
@@ -24,7 +24,7 @@ from .timers import TimerQueue, Timers
 
 if TYPE_CHECKING:
     from sipcore.contract.flow import Flow
-    from sipcore.syntax import Request, Response
+    from sipcore.syntax import Request
 
     from .user import TransactionUser
 
@@ -135,6 +135,16 @@ class TransactionLayer:
             self.user.stray_response(response, flow, now)
         else:
             transaction.receive(response, now)
+
+    def server_of(self, request: Request) -> ServerTransaction | None:
+        """The server transaction that a request belongs to: its own, that of a retransmission, the INVITE of a CANCEL or ACK."""
+        return self._servers.get(invite_key(request) if request.method == "CANCEL" else server_key(request))
+
+    def sender_of(self, message: Request | Response) -> ClientTransaction | ServerTransaction | None:
+        """The transaction that sent a message, when it comes back unsent."""
+        if isinstance(message, Response):
+            return self._servers.get((message.branch, message.sent_by, message.cseq_method))
+        return self._clients.get((message.branch, message.method))
 
     # from the transaction user
 

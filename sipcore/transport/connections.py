@@ -31,6 +31,8 @@ class Connections:
         failed: Callable[[Any, OSError], None],
         limits: TransportLimits,
         local_host: str | None = None,
+        run: str = "",
+        elsewhere: Callable[[bytes, Flow, Any], bool] | None = None,
     ) -> None:
         self._transport_name = transport_name
         self._loop = loop
@@ -44,8 +46,8 @@ class Connections:
         self._by_peer: dict[tuple[str, int], StreamConnection] = {}
         self._making: dict[StreamConnection, tuple[str, int]] = {}
         self._per_host: Counter[str] = Counter()
-        # Names must not come back after a restart: bindings in the store may still hold those from before.
-        self._run = secrets.token_hex(4)
+        self._run = run or secrets.token_hex(4)
+        self._elsewhere = elsewhere
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper = loop.call_later(limits.sweep_seconds, self._sweep)
@@ -71,6 +73,8 @@ class Connections:
         connection = self.find(flow)
         if connection is None:
             if flow.connection:
+                if self._elsewhere is not None and self._elsewhere(data, flow, transaction):
+                    return
                 self._loop.call_soon(self._failed, transaction, ConnectionResetError("that connection is gone"))
                 return
             if len(self) >= self._limits.connections:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -42,6 +43,7 @@ class Transports:
     `on_message` and `on_malformed` are called for each message as it is read, `after_batch` once when everything that had
     arrived together has been handed over: that is the moment to pump the core. `on_closed` tells of each stream connection
     that ends. `on_error` tells, always in a later turn of the loop, that what was sent with that transaction did not go.
+    `elsewhere` is asked to send over a connection that is none of this worker's, and says whether it could.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Transports:
         on_error: Callable[[Any, Exception], None],
         after_batch: Callable[[], None] = lambda: None,
         limits: TransportLimits | None = None,
+        elsewhere: Callable[[bytes, Flow, Any], bool] | None = None,
     ) -> None:
         self._config = config
         self._limits = limits or TransportLimits()
@@ -60,6 +63,10 @@ class Transports:
         self._on_closed = on_closed
         self._on_error = on_error
         self._after_batch = after_batch
+        self._elsewhere = elsewhere
+        # Names must not come back after a restart: bindings in the store may still hold those from before.
+        self.run = secrets.token_hex(4)
+        "How the names of this worker's connections begin: `<run>-<number>`."
         self._numeric: dict[str, bool] = {}
         self._udp: UdpSocket
         self._streams: dict[str, Connections] = {}
@@ -103,6 +110,8 @@ class Transports:
             self._failed,
             self._limits,
             local_host=None if is_wildcard else host,
+            run=self.run,
+            elsewhere=self._elsewhere,
         )
         self._servers.append(await loop.create_server(tcp.accept, sock=listening, backlog=BACKLOG))
 

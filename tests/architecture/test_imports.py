@@ -36,6 +36,7 @@ ROOMS = PURE_ROOMS | {
     "script": BELOW_SCRIPT,
     "routes": {"script", "contract.events"},
     "transport": {"syntax", "contract.flow", "errors"},
+    "siblings": {"syntax", "proxy"} | CONTRACT_AND_ERRORS,
     "store": {"ports"} | CONTRACT_AND_ERRORS,
     "jobs": {"ports"} | CONTRACT_AND_ERRORS,
     "driver": {"syntax", "proxy", "calls", "ebr", "script", "transport", "ports"} | CONTRACT_AND_ERRORS,
@@ -47,7 +48,7 @@ ROOMS = PURE_ROOMS | {
 "Every room of sipcore but those that join the others."
 
 JOINING_ROOMS = {"worker", "__main__"}
-SHELL = {"store", "jobs", "transport", "config"}
+SHELL = {"store", "jobs", "transport", "siblings", "config"}
 "What only `worker` may have in one hand (R6)."
 
 IMPURE = {"asyncio", "selectors", "socket", "ssl", "subprocess", "threading", "time"}

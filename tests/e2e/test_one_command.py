@@ -106,7 +106,7 @@ def test_a_start_that_cannot_be_says_which_setting_is_at_fault(product, tmp_path
     assert "PBX_DATA_DIR" in said
 
     said = refusal(product, **with_other_ports, PBX_DATA_DIR=str(tmp_path / "other"), PBX_SIP_WORKERS="none")
-    assert "PBX_SIP_WORKERS is 'none'; allowed is 1" in said
+    assert "PBX_SIP_WORKERS is 'none'; allowed is a whole number from 1 to 64" in said
 
 
 @pytest.mark.parametrize("name", ["PBX_HOLD", "PBX_PUSH_HTTP_URL"])

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from .processes import start_worker
 from .server import RedisServer, find_server
 from .worlds import MemoryWorld, RedisWorld
+
+__all__ = ["start_worker"]
 
 
 def pytest_configure(config):

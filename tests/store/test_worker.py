@@ -2,121 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
-import re
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from sipcore.contract import keys
-from sipcore.contract.credentials import ha1
-from sipcore.contract.directory import SubscriberRecord
-from sipcore.contract.records import to_json
-from tests.e2e.clients.scripted import ScriptedPhone
-from tests.support.machine import free_port, wait_until
+from tests.support.machine import wait_until
 
-from .server import RedisServer
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-DOMAIN = "127.0.0.1"
-PASSWORD = "right-battery-7"
-
-
-def subscriber(username: str) -> SubscriberRecord:
-    hashes = {name: ha1(name, username, DOMAIN, PASSWORD) for name in ("MD5", "SHA-256")}
-    return SubscriberRecord(f"{username}@{DOMAIN}", username, DOMAIN, hashes)
-
-
-BOB, CAROL = subscriber("101"), subscriber("102")
-
-
-@pytest.fixture
-def start_worker(server: RedisServer, tmp_path: Path) -> Iterator[Callable[[], int]]:
-    """Starts `python -m sipcore` and returns its port once it listens."""
-    running: list[subprocess.Popen[bytes]] = []
-    numbers = itertools.count(1)
-
-    def start(**settings: str) -> int:
-        name, port = f"w{next(numbers)}", free_port(udp=True)
-        log = tmp_path / f"{name}.log"
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PBX_")}
-        own = {
-            "REDIS_URL": server.url,
-            "PBX_DATA_DIR": str(tmp_path),
-            "PBX_DOMAINS": DOMAIN,
-            "PBX_SIP": f"{DOMAIN}:{port}",
-            "PBX_WORKER_ID": name,
-            **settings,
-        }
-        with log.open("wb") as output:
-            argv = [sys.executable, "-m", "sipcore"]
-            running.append(
-                subprocess.Popen(argv, cwd=ROOT, env={**inherited, **own}, stdout=output, stderr=subprocess.STDOUT)
-            )
-        wait_until(lambda: "listening on" in log.read_text(), 20, log.read_text())
-        return port
-
-    start.processes = running
-    yield start
-    for process in running:
-        process.terminate()
-    for process in running:
-        assert process.wait(10) == 0
-
-
-def publish(server: RedisServer, record: SubscriberRecord) -> None:
-    """Say as Django does how somebody is now."""
-    with server.client() as client:
-        client.set(keys.directory_subscriber(record.aor), to_json(record))
-        client.set(keys.DIRECTORY_READY, "1")
-        client.publish(keys.DIRECTORY_CHANGED, f"sub:{record.aor}")
-
-
-def delete(server: RedisServer, record: SubscriberRecord) -> None:
-    """Say as Django does that there is nobody any more."""
-    with server.client() as client:
-        client.delete(keys.directory_subscriber(record.aor))
-        client.publish(keys.DIRECTORY_CHANGED, f"sub:{record.aor}")
-
-
-def suspend(server: RedisServer, record: SubscriberRecord) -> None:
-    publish(server, replace(record, enabled=False, revision=2))
-
-
-def contacts(server: RedisServer, who: SubscriberRecord = BOB) -> list[str]:
-    """The keys of the bindings that are stored."""
-    with server.client() as client:
-        return sorted(set(_text(client.hkeys(keys.bindings(who.aor)))) - {"rev"})
-
-
-def told(server: RedisServer) -> list[tuple[str, str]]:
-    """The contact events so far: the name, and the reason of a removal. They follow what is stored at once."""
-    return [
-        (event["name"], event["attributes"].get("delete_reason", ""))
-        for event in logged(server)
-        if re.match("E_UL_CONTACT", event["name"])
-    ]
-
-
-def logged(server: RedisServer) -> list[dict]:
-    """The events of the log, oldest first."""
-    with server.client() as client:
-        return [json.loads(_text([fields[key] for key in fields])[0]) for _, fields in client.xrange(keys.EVENTS_LOG)]
-
-
-def _text(values: list[bytes | str]) -> list[str]:
-    return [value.decode() if isinstance(value, bytes) else value for value in values]
-
-
-def phone(port: int, who: SubscriberRecord = BOB) -> ScriptedPhone:
-    return ScriptedPhone((DOMAIN, port), who.username, PASSWORD)
+from .processes import (
+    BOB,
+    CAROL,
+    DOMAIN,
+    branches,
+    contacts,
+    delete,
+    logged,
+    phone,
+    publish,
+    suspend,
+    told,
+)
 
 
 @pytest.mark.parametrize(("end", "status"), [(suspend, 403), (delete, 401)])
@@ -201,7 +108,7 @@ async def everything(request):
     assert answer() == 482
 
 
-def errors(server: RedisServer) -> list[tuple[str, int, str]]:
+def errors(server) -> list[tuple[str, int, str]]:
     """What the feed says about the routing script: file, line and fault."""
     return [
         tuple(event["attributes"][key] for key in ("script", "line", "error"))
@@ -226,13 +133,6 @@ def test_a_registration_at_another_worker_reaches_the_call_that_waits(server, st
         call.cancel()
 
 
-def branches(server: RedisServer) -> list[tuple[str, str]]:
-    """The branches that were started so far: why, and whom they ring."""
-    return [
-        (e["attributes"]["source"], e["attributes"]["aor"]) for e in logged(server) if e["name"] == "E_BRANCH_ADDED"
-    ]
-
-
 def test_a_worker_that_is_told_to_stop_records_the_calls_that_go_on_without_it(server, start_worker):
     publish(server, BOB)
     publish(server, CAROL)
@@ -250,7 +150,7 @@ def test_a_worker_that_is_told_to_stop_records_the_calls_that_go_on_without_it(s
         assert process.wait(10) == 0
 
     with server.client() as client:
-        [record] = [json.loads(text) for text in _text(client.lrange(keys.CALL_RECORDS, 0, -1))]
+        [record] = [json.loads(text) for text in client.lrange(keys.CALL_RECORDS, 0, -1)]
         assert not client.hlen(keys.CALLS), "it is still on the board"
     assert (record["reason"], record["code"], record["answered_by"]) == ("lost", 200, BOB.aor)
     assert 0 <= record["ended_at"] - record["answered_at"] < 10, (

@@ -74,7 +74,7 @@ class Phone:
 
     def via(self) -> str:
         """A Via line with a branch of its own."""
-        return f"Via: SIP/2.0/UDP {self.flow.host}:{self.flow.port};branch=z9hG4bK{self.user}-{next(_numbers)};rport"
+        return f"Via: SIP/2.0/{self.flow.transport.upper()} {self.flow.host}:{self.flow.port};branch=z9hG4bK{self.user}-{next(_numbers)};rport"
 
     async def request(
         self,
@@ -204,6 +204,24 @@ class Phone:
         """Answer whatever rings."""
         for invite in list(self._pending.values()):
             self.answer(invite, 200)
+
+    async def hang_up(self) -> Response:
+        """End the call that this phone has answered last, and return the response to the BYE."""
+        answer, invite = list(self._answered.values())[-1], self.invites[-1]
+        self._cseq += 1
+        self.send(
+            [
+                f"BYE {invite.contacts[0].uri_text} SIP/2.0",
+                self.via(),
+                *(f"Route: {value}" for value in invite.values("record-route")),
+                "Max-Forwards: 70",
+                f"From: {answer.header('to')}",
+                f"To: {invite.header('from')}",
+                f"Call-ID: {invite.call_id}",
+                f"CSeq: {self._cseq} BYE",
+            ]
+        )
+        return await self.final(invite.call_id, self._cseq, "BYE")
 
     def answer(self, request: Request, status: int, headers: tuple[tuple[str, str], ...] = ()) -> Response:
         """Respond to a request."""

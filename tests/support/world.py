@@ -23,6 +23,7 @@ from sipcore.contract.directory import PickupGroupRecord, SubscriberRecord
 from sipcore.contract.events import Event
 from sipcore.contract.flow import Flow
 from sipcore.contract.jobs import SEND_WAKEUP, Job
+from sipcore.driver import Driver
 from sipcore.ebr import compile_conditions
 from sipcore.proxy.core import Outbound
 from sipcore.script.loader import load_script
@@ -70,34 +71,50 @@ class World:
         "Say which datagrams the network loses."
         self._next_host = 10
         self.settings = ScriptSettings(domains=(DOMAIN, "other.example"), **settings)
-        self.store = store = MemoryStore(self.epoch)
+        self.store = MemoryStore(self.epoch)
         self.submitted: list[Job] = []
-        self.location = MemoryLocation(store, "w1")
-        self.bus = MemoryEventBus(
-            store, "w1", compile_conditions, lambda id, event: self.driver.routing.deliver(id, event)
-        )
-        self.driver = assemble(
-            worker="w1",
-            edge=make_edge("w1", {"udp": (SERVER.host, SERVER.port)}, self.settings.domains, b"s" * 32),
-            settings=self.settings,
-            ports=Ports(self.location, MemoryDirectory(store), self.bus, MemoryCallBoard(store), self),
-            routes=load_script(script),
-            send=self._from_server,
-            secret=b"n" * 32,
-            epoch=self.epoch,
-            aliases=frozenset({"localhost", SERVER.host}),
-            is_connected=lambda flow: flow.connection in self.connections,
-            socket_of=lambda flow: f"{flow.transport}:{SERVER.host}:{SERVER.port}",
-            global_decline=global_decline,
-            push_providers=push_providers,
-        )
+        self.locations: dict[str, MemoryLocation] = {}
+        self._assembled = {
+            "routes": load_script(script),
+            "global_decline": global_decline,
+            "push_providers": push_providers,
+        }
         self.connections: set[str] = set()
+        self.driver = self.assemble("w1", SERVER, self._from_server)
         for user in ("101", "102", "103", "104", "105"):
             self.subscriber(user)
+
+    def assemble(
+        self, name: str, address: Flow, send: Callable[[Outbound], None], *, is_shared: bool = False
+    ) -> Driver:
+        """A worker on this world's store, which listens at `address`."""
+        location = self.locations[name] = MemoryLocation(self.store, name)
+        bus = MemoryEventBus(self.store, name, compile_conditions, lambda id, event: driver.routing.deliver(id, event))
+        driver = assemble(
+            worker=name,
+            edge=make_edge(
+                name, {"udp": (address.host, address.port)}, self.settings.domains, b"s" * 32, is_shared=is_shared
+            ),
+            settings=self.settings,
+            ports=Ports(location, MemoryDirectory(self.store), bus, MemoryCallBoard(self.store), self),
+            send=send,
+            secret=b"n" * 32,
+            epoch=self.epoch,
+            aliases=frozenset({"localhost", address.host}),
+            is_connected=lambda flow: flow.connection in self.connections,
+            socket_of=lambda flow: f"{flow.transport}:{address.host}:{address.port}",
+            **self._assembled,
+        )
+        return driver
 
     def epoch(self) -> float:
         """The wall clock, which goes with the virtual one."""
         return 1_800_000_000.0 + self.loop.time()
+
+    @property
+    def location(self) -> MemoryLocation:
+        """The location service of the first worker."""
+        return self.locations["w1"]
 
     @property
     def core(self) -> Any:

@@ -31,7 +31,8 @@ def test_without_any_variable_everything_has_its_default():
         ("PBX_HTTP", "0.0.0.0:65536", "PBX_HTTP is '0.0.0.0:65536'"),
         ("PBX_SIP", "off", "PBX_SIP is 'off'"),
         ("PBX_SIP", "0.0.0.0", "PBX_SIP is '0.0.0.0'"),
-        ("PBX_SIP_WORKERS", "4", "PBX_SIP_WORKERS is '4'; allowed is 1; several workers"),
+        ("PBX_SIP_WORKERS", "0", "PBX_SIP_WORKERS is '0'; allowed is a whole number from 1 to 64"),
+        ("PBX_SIP_WORKERS", "65", "PBX_SIP_WORKERS is '65'"),
         ("PBX_SIP_WORKERS", "many", "PBX_SIP_WORKERS is 'many'"),
         ("PBX_DOMAINS", "pbx.example.org,a b", "PBX_DOMAINS is 'a b'; allowed is host names"),
         (
