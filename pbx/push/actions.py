@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -15,11 +17,14 @@ from pbx.subscribers.models import Subscriber
 from . import ledger, refreshing
 from .models import PushDevice, hash_token
 from .providers import REGISTRY
+from .providers.encryption import BrowserKeys
 
 __all__ = ["add_device", "forget_device", "learn_device", "remove_device"]
 
 MAX_DEVICES = 10  # of one subscriber, as many as he may have bindings; the longest silent goes first
-PLATFORMS = {"apns": "ios", "fcm": "android", "webpush": "web"}
+PLATFORMS = {"apns": "ios", "apns.dev": "ios", "fcm": "android", "webpush": "web"}
+WEB_PUSH = "webpush"
+BROWSER_KEYS = ("p256dh", "auth")
 
 
 @transaction.atomic
@@ -55,6 +60,8 @@ def learn_device(
         device = _rotated(subscriber, provider, key, instance_id) or PushDevice(subscriber=subscriber)
     if device.pk is None or device.token_hash != hash_token(token) or not device.is_usable:
         affected.add(subscriber.pk)
+        if device.token_hash != hash_token(token):
+            device.keys = {}  # those of another subscription
         device.token, device.state, device.last_error = token, PushDevice.State.UNKNOWN, ""
     woke_ms = ledger.woke(device, now) if device.pk else None
     device.provider, device.param, device.key, device.instance_id = provider, param, key, instance_id
@@ -74,17 +81,30 @@ def learn_device(
 
 @transaction.atomic
 def add_device(
-    subscriber: Subscriber, *, provider: str, token: str, param: str = "", instance_id: str = "", platform: str = ""
+    subscriber: Subscriber,
+    *,
+    provider: str,
+    token: str,
+    param: str = "",
+    instance_id: str = "",
+    platform: str = "",
+    keys: Mapping[str, str] | None = None,
 ) -> PushDevice:
-    """Enter a device by hand or through the API, for phones that report their token some other way than by REGISTER."""
+    """Enter a device by hand or through the API, for phones that report their token some other way than by REGISTER.
+
+    `keys` are p256dh and auth of a browser's subscription. Its token may also be all of the subscription's JSON, as the
+    browser gives it.
+    """
     if provider not in REGISTRY:
         known = ", ".join(sorted(REGISTRY))
         raise ValidationError({"provider": _("Unknown provider; there are %s.") % known})
     if not token:
         raise ValidationError({"token": _("A token is needed.")})
+    if provider == WEB_PUSH:
+        token, keys = _subscription(token, keys)
     device = _holder(subscriber, provider, param, token) or PushDevice(provider=provider, param=param)
     affected = {subscriber.pk, device.subscriber_id or subscriber.pk}
-    device.subscriber, device.token = subscriber, token
+    device.subscriber, device.token, device.keys = subscriber, token, keys or {}
     device.instance_id, device.platform = instance_id, platform or PLATFORMS.get(provider, "")
     device.state, device.last_error = PushDevice.State.UNKNOWN, ""
     device.full_clean()
@@ -109,6 +129,22 @@ def remove_device(device: PushDevice) -> None:
     """Forget one device. Its next REGISTER brings it back."""
     subscribers.republish([device.subscriber_id])
     device.delete()
+
+
+def _subscription(token: str, keys: Mapping[str, str] | None) -> tuple[str, Mapping[str, str] | None]:
+    """The address and the keys of a browser's subscription, whether given apart or as its JSON."""
+    if token.lstrip().startswith("{"):
+        try:
+            given = json.loads(token)
+            token, keys = str(given["endpoint"]), {name: str(given["keys"][name]) for name in BROWSER_KEYS}
+        except (KeyError, TypeError, ValueError):
+            raise ValidationError({"token": _("This is no push subscription of a browser.")}) from None
+    if keys:
+        try:
+            BrowserKeys.read(*(keys.get(name, "") for name in BROWSER_KEYS))
+        except ValueError:
+            raise ValidationError({"token": _("The keys of this subscription cannot be used.")}) from None
+    return token, keys
 
 
 def _holder(subscriber: Subscriber, provider: str, param: str, token: str) -> PushDevice | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 __all__ = ["Breaker"]
 
@@ -18,7 +19,9 @@ class Breaker:
     Time is monotonic seconds, given by the caller.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[bool], None] = lambda is_open: None) -> None:
+        """`changed` is told of each opening (True) and closing (False)."""
+        self._changed = changed
         self._results: deque[tuple[float, bool]] = deque(maxlen=WINDOW)
         self._next_probe: float | None = None
 
@@ -41,7 +44,9 @@ class Breaker:
         if not down and self.is_open:
             self._results.clear()
             self._next_probe = None
+            self._changed(False)
         self._results.append((now, down))
         recent = [bad for at, bad in self._results if now - at <= WINDOW_SECONDS]
         if not self.is_open and len(recent) >= LEAST and 2 * sum(recent) >= len(recent):
             self._next_probe = now + PROBE_SECONDS
+            self._changed(True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from pbx.store import store
@@ -75,12 +75,12 @@ def lock_owners(subscribers: Iterable[int]) -> None:
     list(locked.values_list("pk"))
 
 
-def complete(claim: Claim, outcome: Outcome) -> None:
-    """Write down what came of an attempt, on the attempt and on the device."""
+def complete(claim: Claim, outcome: Outcome) -> bool:
+    """Write down what came of an attempt, on the attempt and on the device; return whether its token was given up."""
     result, attempt = outcome.result, claim.attempt
     if outcome.suppressed:
         attempt.delete()  # nothing was sent, so nothing counts against the device
-        return
+        return False
     attempt.accepted, attempt.status, attempt.ms = result.accepted, result.status, result.ms
     attempt.reason, attempt.tries = result.reason[:255], outcome.tries
     attempt.save(update_fields=["accepted", "status", "ms", "reason", "tries"])
@@ -89,9 +89,10 @@ def complete(claim: Claim, outcome: Outcome) -> None:
     if result.accepted:
         device.update(state=PushDevice.State.WORKS, last_error="", last_push_at=attempt.at)
     elif result.token_invalid:
-        _refuse(device, result.reason or f"HTTP {result.status}", since=result.invalid_since)
+        return _refuse(device, result.reason or f"HTTP {result.status}", since=result.invalid_since)
     else:
         device.update(last_error=(result.reason or f"HTTP {result.status}")[:255])
+    return False
 
 
 def woke(device: PushDevice, now: datetime) -> int | None:
@@ -143,13 +144,14 @@ def _reason_not_to(device: PushDevice, recent: dict[int, dict[str, int]], call_u
     return ""
 
 
-def _refuse(device, reason: str, *, since: float) -> None:
+def _refuse(device: QuerySet[PushDevice], reason: str, *, since: float) -> bool:
     """Mark a token dead, unless it was registered after the provider saw it die; calls stop counting on it."""
-    row = device.first()
-    if row is None:
-        return
-    if since and row.last_registered_at and row.last_registered_at.timestamp() > since:
-        return
+    if since:
+        seen_dead = datetime.fromtimestamp(since, UTC)
+        device = device.filter(Q(last_registered_at=None) | Q(last_registered_at__lte=seen_dead))
+    owner = device.values_list("subscriber_id", flat=True).first()
+    if owner is None:
+        return False
     with transaction.atomic():
-        subscribers.republish([row.subscriber_id])
-        device.update(state=PushDevice.State.REFUSED, last_error=reason[:255])
+        subscribers.republish([owner])
+        return device.update(state=PushDevice.State.REFUSED, last_error=reason[:255]) > 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 
 from django.db import models
 from django.db.models import Q
@@ -12,7 +14,7 @@ from pbx.subscribers.models import Subscriber
 
 from . import sealing
 
-__all__ = ["PushAttempt", "PushDevice", "hash_token", "mask"]
+__all__ = ["CredentialsTest", "PushAttempt", "PushDevice", "hash_token", "mask"]
 
 
 def hash_token(token: str) -> str:
@@ -45,6 +47,7 @@ class PushDevice(models.Model):
     sealed_token = models.TextField(editable=False)
     token_hash = models.CharField(max_length=64, editable=False)
     token_hint = models.CharField(max_length=16, editable=False)
+    sealed_keys = models.TextField(blank=True, editable=False)
     instance_id = models.CharField(_("instance"), max_length=255, blank=True)
     key = models.CharField(
         max_length=255, blank=True, help_text=_("The key of the phone's binding, by which a wake-up knows its phone.")
@@ -88,6 +91,15 @@ class PushDevice(models.Model):
         self.sealed_token = sealing.seal(value)
         self.token_hash = hash_token(value)
         self.token_hint = mask(value)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What else the provider needs, such as a browser's p256dh and auth. Raise sealing.Unreadable likewise."""
+        return json.loads(sealing.unseal(self.sealed_keys)) if self.sealed_keys else {}
+
+    @keys.setter
+    def keys(self, value: Mapping[str, str]) -> None:
+        self.sealed_keys = sealing.seal(json.dumps(dict(value))) if value else ""
 
     @property
     def masked_token(self) -> str:
@@ -145,3 +157,17 @@ class PushAttempt(models.Model):
 
     def __str__(self) -> str:
         return str(self.push_id)
+
+
+class CredentialsTest(models.Model):
+    """What a provider last said to a test of our credentials: one row for each provider."""
+
+    provider = models.CharField(_("provider"), max_length=32, unique=True)
+    at = models.DateTimeField()
+    accepted = models.BooleanField()
+    status = models.PositiveSmallIntegerField(default=0)
+    reason = models.CharField(max_length=255, blank=True)
+    ms = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.provider

@@ -16,15 +16,16 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import httpx2
 from django.conf import settings
 
+from . import outages
 from .breaker import Breaker
 from .providers import PushProvider, PushResult, Recipient, Wakeup, configured
 
-__all__ = ["Outcome", "Parcel", "Sender", "deliver", "sender"]
+__all__ = ["Outcome", "Parcel", "Sender", "deliver", "sender", "trust"]
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class Sender:
         self._loop = asyncio.new_event_loop()
         self._client: httpx2.AsyncClient | None = None
         self._providers: dict[str, PushProvider] = {}
-        self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
+        self._breakers: dict[str, Breaker] = {}
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         threading.Thread(target=self._loop.run_forever, name="push", daemon=True).start()
         self._start(self._open()).result(5.0)
@@ -126,9 +127,15 @@ class Sender:
 
     async def _open(self) -> None:
         limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=None)
-        self._client = httpx2.AsyncClient(http2=True, timeout=TIMEOUT, limits=limits, verify=_trust())
+        self._client = httpx2.AsyncClient(http2=True, timeout=TIMEOUT, limits=limits, verify=trust())
         self._providers = configured(self._client)
+        self._breakers = {name: Breaker(partial(self._turned, name)) for name in self._providers}
+        await asyncio.to_thread(outages.forget)
         self._warming = asyncio.gather(*(each.warm_up() for each in self._providers.values()), return_exceptions=True)
+
+    def _turned(self, provider: str, is_down: bool) -> None:
+        """A breaker has opened or closed; what is told of it goes to Redis, so it is told from a thread."""
+        self._loop.run_in_executor(None, outages.began if is_down else outages.ended, provider)
 
     async def _send_one(self, parcel: Parcel) -> Outcome:
         name = parcel.recipient.provider
@@ -143,7 +150,7 @@ class Sender:
             return Outcome(PushResult(reason=f"internal-error: {type(error).__name__}"), tries=1)
 
 
-def _trust() -> ssl.SSLContext | bool:
+def trust() -> ssl.SSLContext | bool:
     """Whose certificates are believed: those that this host believes, and those of PBX_PUSH_CA."""
     if not settings.PUSH_CA:
         return True

@@ -176,7 +176,8 @@ def _recipient(device: PushDevice) -> Recipient | PushResult:
     if not sender().knows(device.provider):
         return PushResult(reason=f"not-configured: {device.provider}")
     try:
-        return Recipient(device.handle, device.provider, device.param, device.token, device.platform)
+        address = (device.handle, device.provider, device.param, device.token, device.platform)
+        return Recipient(*address, device.keys)
     except Unreadable:
         return PushResult(reason="unreadable-token: stored under another SECRET_KEY")
 
@@ -184,7 +185,7 @@ def _recipient(device: PushDevice) -> Recipient | PushResult:
 def _ended(claim: Claim, outcome: Outcome, occasion: Occasion) -> None:
     """Keep and tell what came of one push."""
     device, result = claim.device, outcome.result
-    ledger.complete(claim, outcome)
+    given_up = ledger.complete(claim, outcome)
     log.info(
         "[%s] push %s: %s",
         occasion.call_uid or occasion.kind,
@@ -200,5 +201,5 @@ def _ended(claim: Claim, outcome: Outcome, occasion: Occasion) -> None:
         occasion.tell(E_PUSH_SENT, **about, **answer)
         return
     occasion.tell(E_PUSH_FAILED, **about, **answer, provider_reason=result.reason, final=True)
-    if result.token_invalid:
+    if given_up:
         occasion.tell(E_PUSH_TOKEN_INVALID, **about, reason=result.reason)

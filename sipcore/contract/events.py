@@ -239,6 +239,8 @@ E_PUSH_LATE = declare_event("E_PUSH_LATE", index=("aor",), aor=str, device=str, 
 E_PUSH_TOKEN_INVALID = declare_event(
     "E_PUSH_TOKEN_INVALID", index=("aor",), aor=str, device=str, provider=str, reason=str
 )
+E_PUSH_PROVIDER_DOWN = declare_event("E_PUSH_PROVIDER_DOWN", provider=str)
+E_PUSH_PROVIDER_UP = declare_event("E_PUSH_PROVIDER_UP", provider=str, seconds=int)
 
 # Subscriptions. Every call begins and ends with some, which tells people nothing; so only a failure is shown. These events
 # are not raised about subscriptions to one of themselves.

@@ -16,6 +16,7 @@ __all__ = [
     "DIRECTORY_CHANGED",
     "DIRECTORY_READY",
     "EVENTS_LOG",
+    "PUSH_OUTAGES",
     "QUIET_AWAITED",
     "SHARED_SECRET",
     "WORKERS",
@@ -43,6 +44,7 @@ CALL_RECORDS_DROPPED = "pbx:cdr:dropped"  # integer: records lost to the list's 
 EVENTS_LOG = "pbx:events:log"  # stream of Event JSON under field "event"; bounded by number and by age, see contract/event_log.py
 QUIET_AWAITED = "pbx:ebr:quiet"  # zset: name of an event that is not shown -> until when it is waited for; channel of the same name: it has changed
 CELERY_HEARTBEAT = "pbx:jobs:alive"  # string EX: beat and a Celery worker are both running
+PUSH_OUTAGES = "pbx:push:outages"  # hash: push provider that counts as down -> since when, epoch seconds
 WORKERS = "pbx:workers"  # zset: worker -> heartbeat deadline, epoch seconds
 SHARED_SECRET = "pbx:secret"  # noqa: S105 - a key, not a secret; string: signs nonces and Record-Route, made once by the first worker
 

@@ -26,7 +26,15 @@ INCOMPLETE = Meaning(
     ),
 )
 
+CALLS_ONLY = Meaning(
+    Verdict.PERMANENT,
+    _("The gateway knows no push of this kind."),
+    _("It wakes an app for calls and messages; nothing wakes it just to register again."),
+    _("Nothing: the next call wakes it all the same."),
+)
+
 MEANINGS: Mapping[str, Meaning] = {
+    "no-such-push": CALLS_ONLY,
     "400": INCOMPLETE,
     "404": GONE,
     "410": GONE,

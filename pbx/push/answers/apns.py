@@ -75,8 +75,8 @@ TOO_LARGE = Meaning(
 CALLS_ONLY = Meaning(
     Verdict.PERMANENT,
     _("This iPhone can be woken for calls alone."),
-    _("The app has registered only its VoIP token, which must not be used for messages."),
-    _("Nothing: the message comes when the app is opened. Apps that register two tokens get it at once."),
+    _("The app has registered only its VoIP token, and iOS shuts out apps that show no call for a push there."),
+    _("Nothing. An app that registers two tokens can be woken for messages, and to keep its registration, as well."),
 )
 
 MEANINGS: Mapping[str, Meaning] = {

@@ -60,6 +60,12 @@ NOT_CONFIGURED = Meaning(
     _("A phone has registered a token for it, or a device was entered for it by hand."),
     _("Give its credentials in the settings, and restart."),
 )
+WRONG_SETTINGS = Meaning(
+    Verdict.CREDENTIALS,
+    _("The credentials cannot be used."),
+    _("What is set in the environment is not what it has to be."),
+    _("The sentence beside this names the variable. Mend it, and restart."),
+)
 UNREADABLE = Meaning(
     Verdict.PERMANENT,
     _("The stored token cannot be read."),
@@ -78,6 +84,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "unreachable": UNREACHABLE,
     "provider-down": SPARED,
     "not-configured": NOT_CONFIGURED,
+    "wrong-credentials": WRONG_SETTINGS,
     "unreadable-token": UNREADABLE,
     "internal-error": INTERNAL,
 }

@@ -18,7 +18,7 @@ from .exchange import Reply, post
 
 __all__ = ["AcrobitsProvider"]
 
-VERBS = {"message": "NotifyTextMessage"}
+VERBS = {"call": "NotifyIncomingCall", "test": "NotifyIncomingCall", "message": "NotifyTextMessage"}
 NOBODY = {"AppId": "org.example.check", "DeviceToken": "none", "Selector": "none"}
 
 
@@ -36,10 +36,12 @@ class AcrobitsProvider(PushProvider):
         return cls(client, settings.ACROBITS_URL) if settings.ACROBITS_URL else None
 
     async def send(self, recipient: Recipient, wakeup: Wakeup) -> PushResult:
+        if wakeup.kind not in VERBS:
+            return PushResult.refused(self.name, Reply(), "no-such-push")
         selector, _, token = recipient.token.rpartition(" ")
         fields = wakeup.fields()
         push = {
-            "verb": VERBS.get(wakeup.kind, "NotifyIncomingCall"),
+            "verb": VERBS[wakeup.kind],
             "AppId": recipient.param,
             "DeviceToken": token,
             "Selector": selector,

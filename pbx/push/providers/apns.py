@@ -4,7 +4,7 @@ https://developer.apple.com/documentation/usernotifications/sending-notification
 
 A call goes to the VoIP token, which wakes the app at once; iOS expects it to show a call for each and shuts out an app
 that does not, so nothing else goes there but a test that its owner was warned of. A message goes to the app's ordinary
-token as an alert, a test there as a background push. An app with the ordinary token alone gets a call as an alert:
+token as an alert, a test or a refresh there as a background push. An app with the ordinary token alone gets a call as an alert:
 better seen late than never.
 
 What a phone registers is read in the form of RFC 8599 §10 (`pn-param=TEAMID.bundle.id.voip`, `pn-prid=<hex>`) and in
@@ -37,6 +37,8 @@ NOT_BEFORE = 1200.0  # and more than one new one in twenty minutes
 TOKEN = re.compile(r"[0-9a-fA-F]{16,400}")
 TEAM = re.compile(r"[A-Z0-9]{10}\.")
 SERVICES = frozenset({"voip", "remote"})
+VOIP_KINDS = frozenset({"call", "test"})
+QUIET_KINDS = frozenset({"test", "refresh"})  # that nobody needs to see
 NO_DEVICE = "0" * 64  # a token that no device has
 
 
@@ -82,7 +84,7 @@ class ApnsProvider(PushProvider):
     async def send(self, recipient: Recipient, wakeup: Wakeup) -> PushResult:
         address = Address.read(recipient.param, recipient.token, self._key.topic)
         service = _service(address, wakeup.kind)
-        if service == "voip" and wakeup.kind == "message":
+        if service == "voip" and wakeup.kind not in VOIP_KINDS:
             return PushResult.refused(self.name, Reply(), "voip-token-only")
         token = address.tokens.get(service, "")
         if not TOKEN.fullmatch(token):  # it becomes part of a path, so nothing else may be in it
@@ -139,7 +141,7 @@ def _manner(bundle: str, service: str, wakeup: Wakeup) -> tuple[dict[str, str], 
     """The headers and the `aps` of a push: by VoIP, in the background, or as an alert."""
     if service == "voip":
         return {"apns-topic": f"{bundle}.voip", "apns-push-type": "voip", "apns-priority": "10"}, {}
-    if wakeup.kind == "test":
+    if wakeup.kind in QUIET_KINDS:
         manner = {"apns-topic": bundle, "apns-push-type": "background", "apns-priority": "5"}
         return manner, {"content-available": 1}
     # The caller's name and address need no translation.

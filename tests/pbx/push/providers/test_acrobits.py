@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pbx.push.providers import Recipient
@@ -75,6 +77,14 @@ def test_what_the_gateway_answers(_case, answer, expected, server, send):
 
     assert not result.accepted
     assert {name: getattr(result, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(("kind", "verbs"), [("message", ["NotifyTextMessage"]), ("refresh", [])])
+def test_what_is_no_call_rings_no_phone(kind, verbs, server, use, call):
+    result = use(server, provider_of(server), pushing(PHONE, replace(call, kind=kind)))
+
+    assert [push.body["verb"] for push in server.received] == verbs
+    assert (result.accepted, result.is_temporary) == (bool(verbs), False)
 
 
 def test_a_token_that_it_does_not_know(server, send):

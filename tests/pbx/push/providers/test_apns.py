@@ -99,6 +99,7 @@ BOTH = f"{REMOTE}:remote&{VOIP}:voip"
         ("a test spares the VoIP token", f"TEAM123456.{BUNDLE}.voip&remote", BOTH, "test", (REMOTE, BUNDLE, "background", "5")),
         ("a test where there is no other", f"TEAM123456.{BUNDLE}.voip", VOIP, "test", (VOIP, f"{BUNDLE}.voip", "voip", "10")),
         ("a message", f"TEAM123456.{BUNDLE}.voip&remote", BOTH, "message", (REMOTE, BUNDLE, "alert", "10")),
+        ("a refresh", f"TEAM123456.{BUNDLE}.voip&remote", BOTH, "refresh", (REMOTE, BUNDLE, "background", "5")),
         ("an app without VoIP", f"TEAM123456.{BUNDLE}", REMOTE, "call", (REMOTE, BUNDLE, "alert", "10")),
     ],
 )  # fmt: skip
@@ -111,8 +112,9 @@ def test_which_token_is_pushed_and_how(_case, param, token, kind, pushed, server
     assert (push.path.removeprefix("/3/device/"), *(push.headers[name] for name in names)) == pushed
 
 
-def test_a_message_never_goes_to_the_voip_token(server, send):
-    result = send(kind="message")
+@pytest.mark.parametrize("kind", ["message", "refresh"])
+def test_what_is_no_call_never_goes_to_the_voip_token(kind, server, send):
+    result = send(kind=kind)
 
     assert (result.reason, result.is_temporary) == ("voip-token-only", False)
     assert server.received == []
