@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -27,6 +26,7 @@ import uvloop
 from sipcore.contract.calls import BranchState, CallState
 from sipcore.contract.events import E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE
 from sipcore.contract.location import Binding, BindingChanges
+from sipcore.contract.records import replace
 from sipcore.ebr import EventRouting, compile_conditions
 from sipcore.store.redis_store import RedisStore
 from tests.store.server import RedisServer, find_server

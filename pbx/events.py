@@ -35,7 +35,7 @@ def raise_event(name: str, /, *, call_uid: str = "", cause_id: str = "", worker:
     now = time.time()
     event_id = f"{int(now * 1e6):014x}-{secrets.token_hex(4)}"
     event = Event(event_id, name, now, NODE, attributes, call_uid=call_uid, cause_id=cause_id)
-    text = to_json(event)
+    text = to_json(event).decode()
     pipe = store().pipeline(transaction=False)
     if worker:
         pipe.publish(keys.worker_channel(worker), f'{{"op":"raised","event":{text}}}')

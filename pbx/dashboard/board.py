@@ -12,6 +12,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sipcore.contract.calls import BranchState, CallState
+from sipcore.contract.records import defaults
+
 from .frames import frame
 
 __all__ = ["Board", "Gap"]
@@ -19,8 +22,16 @@ __all__ = ["Board", "Gap"]
 RECENT_CHANGES = 512  # changes kept for browsers that come back after a short drop
 
 
+_CALL, _BRANCH = defaults(CallState), defaults(BranchState)
+
+
 class Gap(Exception):
     """A change is missing: the copy cannot be trusted any longer and must be loaded anew."""
+
+
+def _whole(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A call with all its fields: a worker leaves out what is at its default, which a browser does not know."""
+    return {**_CALL, **call, "branches": [{**_BRANCH, **branch} for branch in call.get("branches", ())]}
 
 
 class Board:
@@ -40,7 +51,7 @@ class Board:
     def load(self, rev: int, calls: Iterable[Mapping[str, Any]]) -> None:
         """Replace the copy by a snapshot that was read after the feed had been subscribed to."""
         self.rev = rev
-        self._calls = {call["uid"]: dict(call) for call in calls}
+        self._calls = {call["uid"]: _whole(call) for call in calls}
         self._changes.clear()
 
     def apply(self, change: Mapping[str, Any]) -> str | None:
@@ -59,8 +70,8 @@ class Board:
             raise Gap
         self.rev = rev
         if (call := change.get("call")) is not None:
-            self._calls[call["uid"]] = call
-            kind, data = "call.changed", call
+            self._calls[call["uid"]] = data = _whole(call)
+            kind = "call.changed"
         else:
             self._calls.pop(change["gone"], None)
             kind, data = "call.gone", {"uid": change["gone"]}

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sipcore.contract.event_log import ENTRY_FIELD, NOTHING_READ, cursor_order
+from sipcore.contract.events import Event
+from sipcore.contract.records import defaults
 
 from .frames import frame
 
@@ -25,6 +27,9 @@ KEPT_EVENTS = 2_000  # events kept for browsers that come back; who has missed m
 # on a screen.
 _PRIVATE = frozenset({"token", "binding", "pn_prid", "pn_prid_hash", "attr", "path"})
 
+_EVENT = {"attributes": {}, **defaults(Event)}
+"What a worker leaves out."
+
 Entry = tuple[str, Mapping[str, str]]
 
 
@@ -33,7 +38,7 @@ def shown_entry(cursor: str, fields: Mapping[str, str]) -> dict[str, Any]:
 
     Raises KeyError, TypeError or ValueError for what is none.
     """
-    event = json.loads(fields[ENTRY_FIELD])
+    event = {**_EVENT, **json.loads(fields[ENTRY_FIELD])}
     attributes = {name: value for name, value in event["attributes"].items() if name not in _PRIVATE}
     return {**event, "attributes": attributes, "cursor": cursor}
 

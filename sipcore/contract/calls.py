@@ -6,7 +6,7 @@ each branch under it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from .records import Record
 
 __all__ = ["BRANCH_STATES", "CALL_STATES", "BranchState", "CallRecord", "CallState"]
 
@@ -14,8 +14,7 @@ CALL_STATES = ("setup", "waking", "ringing", "answered", "ended")
 BRANCH_STATES = ("trying", "ringing", "answered", "cancelled", "failed")
 
 
-@dataclass(frozen=True, slots=True)
-class BranchState:
+class BranchState(Record):
     """One branch of a call: one phone that was tried."""
 
     id: str
@@ -35,8 +34,7 @@ class BranchState:
     "Key of the binding that it rings, by which a push device knows its phone; empty when it rings no binding."
 
 
-@dataclass(frozen=True, slots=True)
-class CallState:
+class CallState(Record):
     """One call, as the dashboard shows it. Times are epoch seconds, 0 for not yet."""
 
     uid: str
@@ -48,7 +46,8 @@ class CallState:
     "What the caller dialled: the user part of the Request-URI."
     callee: str
     "AoR of the subscriber that is called, or the Request-URI."
-    state: str = "setup"
+    state: str
+    "One of CALL_STATES. Always written: the board is searched for it as bytes."
     groups: tuple[str, ...] = ()
     "Pickup groups in which this call can be picked."
     started_at: float = 0.0

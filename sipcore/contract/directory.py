@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from .records import Record
 
 __all__ = ["CANCEL_ORIGINAL", "PickupGroupRecord", "SubscriberRecord"]
 
@@ -11,8 +12,7 @@ CANCEL_ORIGINAL = ("when_ringing", "after_answer", "at_once")
 "When the original branches of a picked call are cancelled: the picker's phone rings, answers, or is sent the INVITE."
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriberRecord:
+class SubscriberRecord(Record):
     """What the SIP side knows about one subscriber. Written by Django, read by workers."""
 
     aor: str
@@ -21,7 +21,7 @@ class SubscriberRecord:
     "The digest username, which is the user part of the AoR."
     realm: str
     "The realm that the HA1 values were made for."
-    ha1: Mapping[str, str] = field(repr=False)
+    ha1: Mapping[str, str]
     "Digest HA1 by algorithm name (MD5, SHA-256); the password itself is never stored."
     display_name: str = ""
     enabled: bool = True
@@ -33,9 +33,11 @@ class SubscriberRecord:
     "How many usable push devices exist; their tokens stay in Postgres."
     revision: int = 0
 
+    def __repr__(self) -> str:
+        return f"<SubscriberRecord {self.aor} revision={self.revision}>"  # an HA1 is as good as the password
 
-@dataclass(frozen=True, slots=True)
-class PickupGroupRecord:
+
+class PickupGroupRecord(Record):
     """A pickup group as the SIP side sees it."""
 
     id: str

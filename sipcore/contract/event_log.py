@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .events import Event
-from .records import from_json
+from .records import from_json, replace
 
 __all__ = [
     "ENTRY_FIELD",

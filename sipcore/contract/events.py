@@ -8,8 +8,13 @@ subscriptions that wait for exactly it and not all there are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
+
+import msgspec
+
+from .records import Record
 
 __all__ = ["CATALOGUE", "ENVELOPE", "OF_SUBSCRIPTIONS", "OURS", "Event", "EventType", "declare_event"]
 
@@ -27,8 +32,7 @@ class EventType:
     when somebody waits for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Record):
     """One event that happened. `attributes` hold plain JSON values and are never changed."""
 
     id: str
@@ -38,13 +42,13 @@ class Event:
     "Epoch seconds."
     node: str
     "The worker that raised it."
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = msgspec.field(default_factory=dict)
     call_uid: str = ""
     cause_id: str = ""
     "Id of the event, or of the request (the attribute `tx` of others), that led to this one."
     depth: int = 1
     "1, and one more for each event whose handler led to this one."
-    cursor: str = field(default="", compare=False)
+    cursor: str = ""
     "Where it stands in the event log; empty for one that has not been read from there."
 
     def __getattr__(self, name: str) -> Any:
@@ -54,6 +58,12 @@ class Event:
         except KeyError:
             raise AttributeError(f"{self.name} has no attribute {name!r}") from None
 
+    def __eq__(self, other: object) -> bool:
+        """Wherever it stands in the log, it is the same event."""
+        return _substance(self) == _substance(other) if isinstance(other, Event) else NotImplemented
+
+
+_substance = attrgetter("id", "name", "ts", "node", "attributes", "call_uid", "cause_id", "depth")
 
 ENVELOPE = ("call_uid", "cause_id", "node")
 "What a filter may name of any event beside its attributes."

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .flow import Flow
+from .records import Record
 
 __all__ = ["Binding", "BindingChanges", "PushParameters"]
 
 
-@dataclass(frozen=True, slots=True)
-class PushParameters:
+class PushParameters(Record):
     """The RFC 8599 parameters of a Contact, without the token itself."""
 
     provider: str
@@ -21,12 +19,8 @@ class PushParameters:
     "SHA-256 of pn-prid, first 16 hex digits: enough to match, useless to send with. The token stays in Postgres."
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Binding:
-    """One contact of an address-of-record. Never changed once made, and shared by everybody who asks.
-
-    Python is not told so, for `frozen` makes one four times as expensive, and each REGISTER makes one.
-    """
+class Binding(Record):
+    """One contact of an address-of-record; shared by everybody who asks."""
 
     aor: str
     key: str
@@ -65,9 +59,8 @@ class Binding:
         return Flow(self.transport, self.host, self.port, self.connection)
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class BindingChanges:
-    """What one REGISTER (or an expiry, or an administrator) does to an AoR's bindings. Never changed, as a Binding."""
+class BindingChanges(Record):
+    """What one REGISTER (or an expiry, or an administrator) does to an AoR's bindings."""
 
     aor: str
     bindings: tuple[Binding, ...]

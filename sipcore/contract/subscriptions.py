@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from .records import Record
 
 __all__ = ["ConditionRecord", "SubscriptionRecord"]
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionRecord:
+class ConditionRecord(Record):
     """One condition of a filter: `key` compared with `value`."""
 
     key: str
@@ -27,8 +26,7 @@ class ConditionRecord:
 _SIGNS = {"eq": "=", "ne": "!=", "glob": "~", "re": "~~", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "in": " in "}
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionRecord:
+class SubscriptionRecord(Record):
     """Who waits for what, until when; what runs then stays with the owner."""
 
     id: str

@@ -25,7 +25,7 @@ def targets_of(phones: Iterable[Phone], source: str) -> list[Target]:
 
 def target_of(phone: Binding | Mapping[str, Any], source: str) -> Target:
     """The target that rings one binding. Its Request-URI is the registered contact, byte for byte."""
-    binding = phone if isinstance(phone, Binding) else from_dict(Binding, dict(phone))
+    binding = phone if isinstance(phone, Binding) else from_dict(Binding, phone)
     return Target(
         uri=binding.contact,
         flow=_flow_to(binding),

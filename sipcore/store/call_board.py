@@ -26,9 +26,8 @@ from ..contract.keys import (
     CALLS_REVISION,
     pickup_claim,
 )
-from ..contract.records import from_json
+from ..contract.records import encode_json, from_json, to_json
 from ..errors import StoreUnavailable
-from .encoding import encode_call, encode_json
 from .lua import Script
 from .ordering import PICKABLE, pickable
 from .pipe import Pipe
@@ -147,7 +146,7 @@ class RedisCallBoard:
             arguments: list[str | bytes] = []
             for uid in batch:
                 call = self._live.get(uid)
-                arguments += (uid, b"" if call is None else encode_call(call))
+                arguments += (uid, b"" if call is None else to_json(call))
                 if call is None:
                     self._shown.discard(uid)
                 else:
@@ -215,7 +214,7 @@ class RedisCallBoard:
         """Write the oldest, one batch at a time, so that their order and what has arrived are certain."""
         if self._recording or not self._records or not self._pipe.connected:
             return
-        batch = [encode_call(call) for call in islice(self._records, RECORDS_PER_WRITE)]
+        batch = [to_json(call) for call in islice(self._records, RECORDS_PER_WRITE)]
         try:
             self._pipe.send_script(
                 self._has_recorded, RECORD, (CALL_RECORDS, CALL_RECORDS_DROPPED), MAX_RECORDS, *batch, patient=True

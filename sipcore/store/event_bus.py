@@ -26,10 +26,9 @@ from ..contract.keys import (
     subscriptions_of,
     worker_channel,
 )
-from ..contract.records import from_dict, from_json
+from ..contract.records import from_dict, from_json, to_json
 from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
 from ..errors import StoreUnavailable
-from .encoding import encode_event, encode_subscription
 from .event_log import EventLog
 from .inbox import Inbox
 from .lua import Script
@@ -162,9 +161,7 @@ class RedisEventBus:
                 continue
             try:
                 keys = (subscription(record.id), subscriptions_of(self._worker), *_index_keys(record))
-                written = self._pipe.call(
-                    _SUBSCRIBE, keys, encode_subscription(record), life, record.id, record.expires_at
-                )
+                written = self._pipe.call(_SUBSCRIBE, keys, to_json(record), life, record.id, record.expires_at)
             except StoreUnavailable:
                 self._unwritten.setdefault(record.id, record)
                 continue
@@ -214,7 +211,7 @@ class RedisEventBus:
         for text in reply:
             record = from_json(SubscriptionRecord, text)
             if record.owner != self._worker and self._compile(record.conditions)(event):
-                encoded = encoded or encode_event(event)
+                encoded = encoded or to_json(event)
                 self._tell(record, encoded)
 
     def _tell(self, record: SubscriptionRecord, encoded: bytes) -> None:

@@ -90,7 +90,7 @@ class EventLog:
         gathered = self._gathered
         while gathered and self._pipe.connected:
             events = list(islice(gathered, MAX_GATHERED))
-            batch = [encode_event(event, structured=False) for event in events]
+            batch = [encode_event(event) for event in events]
             self._number += 1
             self._unanswered[self._number] = batch
             if not self._send(self._number, batch):

@@ -17,13 +17,11 @@ import secrets
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from ..contract.keys import BINDINGS_CHANGED, bindings
 from ..contract.location import Binding, BindingChanges
-from ..contract.records import from_json
+from ..contract.records import from_json, replace, to_json
 from ..errors import StoreUnavailable
-from .encoding import encode_binding
 from .held import HeldBindings
 from .inbox import Inbox
 from .lua import Script
@@ -197,7 +195,7 @@ class RedisLocation:
         rev, latest = "", 0.0
         for binding in changes.bindings:
             if before.pop(binding.key, None) is not binding:
-                written += (binding.key, encode_binding(binding))
+                written += (binding.key, to_json(binding))
             if binding.expires_at > latest:
                 latest = binding.expires_at
         if changes.bindings:

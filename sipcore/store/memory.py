@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..contract.calls import CallRecord, CallState
@@ -16,6 +15,7 @@ from ..contract.directory import PickupGroupRecord, SubscriberRecord
 from ..contract.event_log import KEEP_ENTRIES
 from ..contract.events import CATALOGUE, Event
 from ..contract.location import Binding, BindingChanges
+from ..contract.records import replace
 from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
 from ..errors import DirectoryNotReady, StoreUnavailable
 from .event_log import MAX_KEPT

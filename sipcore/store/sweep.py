@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from math import inf
 
 from ..contract.calls import CallState
@@ -17,10 +16,9 @@ from ..contract.keys import (
     subscription,
     subscriptions_of,
 )
-from ..contract.records import from_json
+from ..contract.records import from_json, replace, to_json
 from ..contract.subscriptions import SubscriptionRecord
 from .call_board import MAX_RECORDS
-from .encoding import encode_call
 from .event_bus import forget_subscription
 from .lua import Script
 from .pipe import Pipe
@@ -58,7 +56,7 @@ async def sweep_calls(pipe: Pipe, epoch: float, is_dead: Callable[[CallState], b
             continue
         lost = replace(call, state="ended", reason="lost", ended_at=epoch)
         keys = (CALLS, CALLS_REVISION, CALL_RECORDS, CALL_RECORDS_DROPPED)
-        taken += await pipe.call(_TAKE, keys, CALLS_FEED, call.uid, encode_call(lost), MAX_RECORDS)
+        taken += await pipe.call(_TAKE, keys, CALLS_FEED, call.uid, to_json(lost), MAX_RECORDS)
     return taken
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from ..contract.events import E_PUSH_SUPPRESSED, E_SCRIPT_ERROR, E_SUB_FAILED, E
 from ..contract.flow import Flow
 from ..contract.jobs import SEND_WAKEUP, Job
 from ..contract.location import Binding
+from ..contract.records import replace
 from ..ebr import compile_conditions
 from ..proxy.core import Outbound
 from ..script.loader import load_script

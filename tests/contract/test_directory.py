@@ -43,7 +43,7 @@ def test_neither_the_password_nor_its_hashes_show_in_a_repr(settings):
 
     record = subscriber_record(row)
 
-    assert "right-battery-7" not in to_json(record)
+    assert "right-battery-7" not in to_json(record).decode()
     assert row.ha1_md5 not in repr(record)
 
 

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ import pytest
 from sipcore.contract import keys
 from sipcore.contract.credentials import ha1
 from sipcore.contract.directory import SubscriberRecord
-from sipcore.contract.records import to_json
+from sipcore.contract.records import replace, to_json
 from tests.e2e.clients.scripted import ScriptedPhone
 from tests.support.machine import free_port, wait_until
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
 
 from sipcore.contract.calls import BranchState
 from sipcore.contract.keys import CALL_RECORDS_DROPPED, CALLS_FEED, CALLS_REVISION, pickup_claim
+from sipcore.contract.records import replace
 from sipcore.errors import StoreUnavailable
 from sipcore.store import call_board
 

@@ -1,13 +1,12 @@
 """The location service: bindings of all workers, through a copy in memory."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
 from sipcore.contract.keys import bindings as bindings_key
 from sipcore.contract.location import Binding, BindingChanges, PushParameters
-from sipcore.contract.records import from_json
+from sipcore.contract.records import from_json, replace
 from sipcore.errors import RegisterRefused, StoreUnavailable
 
 from .worlds import bind, unbind, until

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from dataclasses import replace
 
 import pytest
 
 from sipcore.contract import keys
+from sipcore.contract.records import replace
 from tests.support.machine import wait_until
 
 from .processes import (

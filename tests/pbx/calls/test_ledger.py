@@ -60,13 +60,11 @@ def test_a_finished_call_is_kept_with_its_branches(finish, store):
 
 
 def test_every_field_of_the_contract_has_its_column():
-    from dataclasses import fields
-
     ours = {field.name for field in CallRecord._meta.get_fields()}
     of_branches = {field.name for field in CallBranchRecord._meta.get_fields()}
 
-    assert {field.name for field in fields(calls.CallState)} <= ours
-    assert {field.name for field in fields(calls.BranchState)} - {"id"} <= of_branches
+    assert set(calls.CallState.__struct_fields__) <= ours
+    assert set(calls.BranchState.__struct_fields__) - {"id"} <= of_branches
 
 
 def test_a_time_that_never_came_is_null(finish):
@@ -116,9 +114,7 @@ def test_records_stay_in_redis_when_postgres_does_not_take_them(finish, store, m
 
 
 def test_what_is_no_record_does_not_stop_those_behind_it(finish, store, caplog):
-    finish(
-        "{", '{"uid": "u0"}', to_json(a_call("u1")).replace('"caller":"100@pbx.test"', '"caller":null'), a_call("u2")
-    )
+    finish("{", '{"uid": "u0"}', a_call("u1", code=10**12), a_call("u2"))
 
     ledger.drain()
 

@@ -16,7 +16,13 @@ from sipcore.contract.records import to_dict, to_json
 
 def call(uid: str, **fields: Any) -> CallState:
     """A call between two subscribers."""
-    values = {"call_id": f"{uid}@phone", "caller": "101@pbx.test", "caller_name": "", "dialled": "102"}
+    values = {
+        "call_id": f"{uid}@phone",
+        "caller": "101@pbx.test",
+        "caller_name": "",
+        "dialled": "102",
+        "state": "setup",
+    }
     values |= {"callee": "102@pbx.test", "started_at": time.time(), "worker": "w1"}
     return CallState(uid=uid, **(values | fields))
 

@@ -26,9 +26,21 @@ def test_changes_are_numbered_on_from_the_snapshot():
     first = json.loads(board.apply(changed(11, "a", state="ringing")))
     second = json.loads(board.apply({"rev": 12, "gone": "old"}))
 
-    assert (first["seq"], first["type"], first["data"]) == (11, "call.changed", {"uid": "a", "state": "ringing"})
+    assert (first["seq"], first["type"]) == (11, "call.changed")
+    assert (first["data"]["uid"], first["data"]["state"]) == ("a", "ringing")
     assert (second["seq"], second["type"], second["data"]) == (12, "call.gone", {"uid": "old"})
     assert shown(board) == (12, {"a"})
+
+
+def test_a_browser_gets_what_a_worker_leaves_out():
+    """A record in Redis has only what differs from the default."""
+    board = loaded(10, {"uid": "old"})
+
+    told = json.loads(board.apply(changed(11, branches=[{"id": "b", "code": 180}])))["data"]
+
+    assert (told["picked_by"], told["groups"], told["waking"]) == ("", [], 0)
+    assert (told["branches"][0]["state"], told["branches"][0]["code"]) == ("trying", 180)
+    assert json.loads(board.calls_snapshot())["calls"][0]["branches"] == []
 
 
 def test_a_change_that_the_snapshot_contains_is_dropped():

@@ -9,6 +9,8 @@ import pytest
 from pbx.dashboard import feed as feed_module
 from pbx.dashboard.feed import CallFeed, TooManyListeners
 from pbx.dashboard.recent_events import FIRST_EVENTS
+from sipcore.contract.calls import CallState
+from sipcore.contract.records import from_dict, from_json
 
 from .board_writer import call
 
@@ -165,12 +167,12 @@ def test_the_snapshot_race_leaves_no_gap_and_no_repetition(board):
                 await asyncio.sleep(0.01)
             await writer
             last = int(board.redis.get("pbx:calls:rev"))
-            truth = {uid: json.loads(text) for uid, text in board.redis.hgetall("pbx:calls").items()}
+            truth = {uid: from_json(CallState, text) for uid, text in board.redis.hgetall("pbx:calls").items()}
 
             assert len(browsers) > 3
             for browser in browsers:
                 await browser.until(last)
-                assert browser.calls == truth
+                assert {uid: from_dict(CallState, call) for uid, call in browser.calls.items()} == truth
 
     asyncio.run(scenario())
 

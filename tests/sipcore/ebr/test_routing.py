@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import sys
-from dataclasses import replace
 
 import pytest
 
@@ -19,6 +18,7 @@ from sipcore.contract.events import (
     E_UL_CONTACT_UPDATE,
     E_WAIT_ARMED,
 )
+from sipcore.contract.records import replace
 from sipcore.contract.subscriptions import ConditionRecord, SubscriptionRecord
 from sipcore.ebr import compile_filter, gt
 from sipcore.ebr.routing import MAX_NESTING, MAX_PENDING, MAX_PER_OWNER, MAX_TIMEOUT

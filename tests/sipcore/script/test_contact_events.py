@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from sipcore.contract.location import Binding, BindingChanges
+from sipcore.contract.records import replace
 from sipcore.script.contact_events import are_mere_refreshes
 
 OLD = Binding(
