@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
-from .contract.events import E_SCRIPT_ERROR, E_TX_CREATED, E_TX_FINAL
+from .contract.events import E_TX_CREATED, E_TX_FINAL
 from .contract.flow import Flow
 from .ebr import EventRouting
 from .errors import MalformedMessage, StoreUnavailable, TooLate
@@ -29,6 +28,7 @@ from .proxy.events import (
 )
 from .proxy.request import ServerRequest
 from .script.environment import Environment
+from .script.faults import Faults
 from .script.request import RETRY_AFTER, RequestContext
 from .script.route_table import RouteTable
 from .script.running import Runner
@@ -48,7 +48,8 @@ class Driver:
     def __init__(self, environment: Environment, routes: RouteTable, send: Callable[[Outbound], None]) -> None:
         self.routes = routes
         "Replaced whole on a reload; requests in flight finish on the old one."
-        self.runner = Runner(limit=MAX_WAITING_ROUTES, failed=self._route_failed)
+        self.runner = Runner(limit=MAX_WAITING_ROUTES, failed=self._route_failed, waits=lambda: self.faults.watch())
+        self.faults = Faults(environment, lambda: self.routes, self.runner)
         self.late_turns = 0
         self._environment = environment
         self.core = environment.core
@@ -190,7 +191,7 @@ class Driver:
             self.core.reply(handle, 503, headers=[("Retry-After", str(RETRY_AFTER))], now=self._loop.time())
             return
         context = RequestContext(self._environment, handle)
-        self.runner.run(self._run_route(context), handle.request.call_id)
+        self.runner.run(self._run_route(context), handle.request.call_id, context)
 
     async def _run_route(self, context: RequestContext) -> None:
         """Run the route of one request; whatever happens in it, the request gets an answer."""
@@ -206,11 +207,11 @@ class Driver:
             context.reply(error.status_hint or 400, str(error)[:64] or None)
             return
         except Exception as error:
-            self._script_error(error, handle)
+            self.faults.raised(error, handle)
             context.reply(500)
             return
-        if not (handle.is_final or handle.is_cancelled or handle.context is not None):
-            self._script_error(RuntimeError(f"the route of {context.method} neither answered nor forwarded"), handle)
+        if not handle.is_settled:
+            self.faults.raised(RuntimeError(f"the route of {context.method} neither answered nor forwarded"), handle)
             context.reply(500)
 
     def _request_cancelled(self, event: RequestCancelled) -> None:
@@ -268,16 +269,6 @@ class Driver:
     def _route_failed(self, name: str, error: BaseException) -> None:
         if not isinstance(error, TooLate):
             log.error("[%s] %s: %s", name, type(error).__name__, error, exc_info=error)
-
-    def _script_error(self, error: Exception, handle: ServerRequest) -> None:
-        """Say on the feed where in the script the fault is: deeper frames are those of the words it used."""
-        routes = self.routes.requests.values()
-        files = {route.__code__.co_filename for route in routes}  # type: ignore[attr-defined]
-        lines = [frame.lineno or 0 for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
-        line = lines[-1] if lines else 0
-        log.error("[%s] routing script: %s: %s", handle.request.call_id, type(error).__name__, error, exc_info=error)
-        attributes = {"script": self.routes.name, "line": line, "error": f"{type(error).__name__}: {error}"[:200]}
-        self.routing.raise_event(E_SCRIPT_ERROR, attributes, call_uid=handle.call_uid, cause_id=handle.id)
 
     async def drain(self, seconds: float) -> None:
         """Refuse new requests with 503, give those under way that long to end, and record the calls that go on without us."""

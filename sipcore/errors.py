@@ -38,6 +38,7 @@ __all__ = [
     "TransactionFinal",
     "TransactionGone",
     "UnknownEvent",
+    "line_of",
 ]
 
 
@@ -117,3 +118,13 @@ class DirectoryNotReady(StoreUnavailable):
 
 class ConfigurationError(SipcoreError):
     """A setting is wrong; the message names it, what was found and what is allowed."""
+
+
+def line_of(error: BaseException, file: str) -> int:
+    """The line of that file which an error passed through last, 0 when it did not come through there."""
+    line, traceback = 0, error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == file:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line

@@ -34,6 +34,7 @@ from .script.transaction import TransactionRef
 from .siblings import Errand, Handover, SiblingLink
 from .store.redis_store import RedisStore
 from .transport import Transports
+from .watchdog import Watchdog
 
 __all__ = ["Worker"]
 
@@ -131,9 +132,14 @@ class Worker:
         self._raise(E_NODE_UP, {"worker": config.worker_id})
         log.info("listening on %s, serving %s", ", ".join(transports.addresses), ", ".join(config.domains))
         self._spawn(self._sweep())
+        watchdog = Watchdog(
+            loop.call_soon_threadsafe, self._driver.faults.stood_still, script=lambda: self._driver.routes.file
+        )
+        watchdog.start()
         try:
             await self._stopping.wait()
         finally:
+            watchdog.stop()
             await self._driver.drain(DRAIN_SECONDS)
             self._raise(E_NODE_DOWN, {"worker": config.worker_id, "why": "shutdown"})
             for task in self._tasks:

@@ -261,7 +261,7 @@ E_SUB_CREATED = declare_event("E_SUB_CREATED", shown=False, **_SUB)
 E_SUB_FIRED = declare_event("E_SUB_FIRED", shown=False, **_SUB, latency_ms=float)
 E_SUB_EXPIRED = declare_event("E_SUB_EXPIRED", shown=False, **_SUB)
 E_SUB_CANCELLED = declare_event("E_SUB_CANCELLED", shown=False, **_SUB, why=str)
-E_SUB_FAILED = declare_event("E_SUB_FAILED", **_SUB, error=str)
+E_SUB_FAILED = declare_event("E_SUB_FAILED", **_SUB, error=str, script=str, line=int)
 OF_SUBSCRIPTIONS = frozenset({E_SUB_CREATED, E_SUB_FIRED, E_SUB_EXPIRED, E_SUB_CANCELLED, E_SUB_FAILED})
 
 # Script, limits, workers.

@@ -15,6 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
 from operator import attrgetter
+from pathlib import PurePath
 from typing import Any
 
 from ..contract.events import (
@@ -28,7 +29,7 @@ from ..contract.events import (
     Event,
 )
 from ..contract.subscriptions import SubscriptionRecord
-from ..errors import InvalidWord, NoSuchRoute, TooLate, TransactionCancelled, TransactionFinal
+from ..errors import InvalidWord, NoSuchRoute, TooLate, TransactionCancelled, TransactionFinal, line_of
 from ..ports import EventBus
 from .attributes import checked_attributes
 from .deadlines import Deadlines
@@ -428,8 +429,11 @@ class EventRouting:
         self._end(subscription, FAILED)
         subscription.state = FAILED  # also when that was its last fire
         text = f"{route}: {type(error).__name__}: {error}"[:500]
+        handler = subscription.options.on_expire if event is None and subscription.options else subscription.route
+        file = getattr(getattr(handler, "__code__", None), "co_filename", "")
+        place = {"script": PurePath(file).name, "line": line_of(error, file)}
         self._reports.tell(
-            E_SUB_FAILED, subscription, event.id if event else "", event.depth + 1 if event else 1, error=text
+            E_SUB_FAILED, subscription, event.id if event else "", event.depth + 1 if event else 1, error=text, **place
         )
 
     def handler_too_late(self, subscription: Subscription, error: TooLate) -> None:

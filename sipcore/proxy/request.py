@@ -66,6 +66,11 @@ class ServerRequest:
         return self.transaction is None or self.transaction.is_final
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the script has done its part: answered, forked, forwarded or held; or the caller gave up."""
+        return self.is_final or self.is_cancelled or self.context is not None
+
+    @property
     def is_gone(self) -> bool:
         """Whether the server transaction is destroyed."""
         return self.transaction is None

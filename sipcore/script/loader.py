@@ -11,7 +11,7 @@ import linecache
 from pathlib import Path
 from types import ModuleType
 
-from ..errors import ScriptError
+from ..errors import ScriptError, line_of
 from . import blocking, events_in_words, words
 from .route_table import RouteTable
 
@@ -45,19 +45,10 @@ def load_script(path: Path) -> RouteTable:
         words.check(tree, module)
         return RouteTable.of(module, name)
     except ScriptError as error:
-        raise _fault(name, error.line or _line_of(error, path), str(error)) from error
+        raise _fault(name, error.line or line_of(error, str(path)), str(error)) from error
     except Exception as error:
-        raise _fault(name, _line_of(error, path), f"{type(error).__name__}: {error}") from error
+        raise _fault(name, line_of(error, str(path)), f"{type(error).__name__}: {error}") from error
 
 
 def _fault(name: str, line: int, what: str) -> ScriptError:
     return ScriptError(f"{name}, line {line}: {what}" if line else f"{name}: {what}", line=line)
-
-
-def _line_of(error: BaseException, path: Path) -> int:
-    line, traceback = 0, error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == str(path):
-            line = traceback.tb_lineno
-        traceback = traceback.tb_next
-    return line

@@ -60,6 +60,8 @@ class RouteTable:
     name: str
     requests: Mapping[str, Route]
     events: Mapping[str, Route] = field(default_factory=dict)
+    file: str = ""
+    "The file that it was loaded from, as it stands in tracebacks."
 
     def route_for(self, method: str) -> Route:
         """Return the route of that method, or the fallback. Raise NoSuchRoute when the script has neither."""
@@ -85,7 +87,7 @@ class RouteTable:
             for value in vars(module).values()
             if getattr(value, _EVENTS, False) and value.__module__ == module.__name__
         }
-        return cls(name, requests, events)
+        return cls(name, requests, events, module.__file__ or "")
 
 
 def _declared(module: ModuleType) -> Iterator[tuple[Route, tuple[str, ...]]]:

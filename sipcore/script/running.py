@@ -9,20 +9,28 @@ A route that has not waited yet runs outside any task: `asyncio.timeout()` canno
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextvars import copy_context
 from typing import Any
 
-__all__ = ["Runner"]
+__all__ = ["Runner", "place_of"]
 
 
 class Runner:
     """Owns every route that is running, so that none is lost and all can be waited for."""
 
-    def __init__(self, *, limit: int, failed: Callable[[str, BaseException], None]) -> None:
+    def __init__(
+        self,
+        *,
+        limit: int,
+        failed: Callable[[str, BaseException], None],
+        waits: Callable[[], None] = lambda: None,
+    ) -> None:
         self._limit = limit
         self._failed = failed
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waits = waits
+        self._tasks: dict[asyncio.Task[None], tuple[float, Any]] = {}
+        "Since when each runs, and for whom; oldest first."
 
     @property
     def waiting(self) -> int:
@@ -34,8 +42,11 @@ class Runner:
         """Whether a further route has to be refused (503)."""
         return len(self._tasks) >= self._limit
 
-    def run(self, coroutine: Coroutine[Any, Any, Any], name: str = "") -> None:
-        """Run until the first wait, and the rest as a task. What it raises goes to `failed(name, error)`."""
+    def run(self, coroutine: Coroutine[Any, Any, Any], name: str = "", on_behalf_of: Any = None) -> None:
+        """Run until the first wait, and the rest as a task. What it raises goes to `failed(name, error)`.
+
+        `waits` is told when there is such a rest; `waiting_since` finds it when it runs on behalf of somebody.
+        """
         # A context of its own from the first step on: what it sets in there must neither outlive it nor be lost when it
         # goes on as a task.
         context = copy_context()
@@ -46,9 +57,19 @@ class Runner:
         except Exception as error:
             self._failed(name, error)
             return
-        task = asyncio.get_running_loop().create_task(_Rest(coroutine, awaited), name=name, context=context)
-        self._tasks.add(task)
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(_Rest(coroutine, awaited), name=name, context=context)
+        self._tasks[task] = (loop.time(), on_behalf_of)
         task.add_done_callback(self._ended)
+        self._waits()
+
+    def waiting_since(self, moment: float) -> Iterator[tuple[asyncio.Task[None], Any, float]]:
+        """Routes on behalf of somebody that have waited from before that moment: task, for whom, since when."""
+        for task, (since, on_behalf_of) in self._tasks.items():
+            if since > moment:
+                return
+            if on_behalf_of is not None:
+                yield task, on_behalf_of, since
 
     async def drain(self, seconds: float) -> int:
         """Wait for the running routes, cancel what is left, and return how many that were."""
@@ -60,9 +81,21 @@ class Runner:
         return len(left)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed(task.get_name(), error)
+
+
+def place_of(task: asyncio.Task[None], file: str) -> int:
+    """The line of that file at which a route waits, 0 when it waits elsewhere."""
+    rest, line = task.get_coro(), 0
+    awaited: Any = rest._coroutine if isinstance(rest, _Rest) else rest
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None)
+        if frame is not None and frame.f_code.co_filename == file:
+            line = frame.f_lineno
+        awaited = getattr(awaited, "cr_await", None)
+    return line
 
 
 class _Rest(Coroutine[Any, Any, None]):

@@ -225,8 +225,8 @@ class World:
     @property
     def errors(self) -> list[str]:
         """The failures of the script so far: where, and what."""
-        said = [f"{event.script}, line {event.line}: {event.error}" for event in self.named(E_SCRIPT_ERROR)]
-        return said + [event.error for event in self.named(E_SUB_FAILED)]
+        faults = [event for event in self.store.events if event.name in (E_SCRIPT_ERROR, E_SUB_FAILED)]
+        return [f"{event.script}, line {event.line}: {event.error}" for event in faults]
 
     @property
     def records(self) -> list[CallRecord]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 import pytest
@@ -106,6 +107,34 @@ async def everything(request):
     wait_until(lambda: errors(server), 5, "nobody was told of the fault")
     assert errors(server)[0] == ("routes.py", 8, "routes.py, line 8: no event E_NOTHING")
     assert answer() == 482
+
+
+@pytest.mark.acceptance("H105")
+def test_a_script_that_blocks_is_found_out_while_it_does_and_told_afterwards(server, start_worker, tmp_path):
+    script = tmp_path / "routes.py"
+    script.write_text(
+        """
+from sipcore.script import request_route
+
+@request_route()
+async def everything(request):
+    pause = getattr(__import__("time"), "sleep")
+    pause(1.5)
+    request.reply(481)
+"""
+    )
+    publish(server, BOB)
+    port = start_worker(PBX_ROUTES=str(script))
+    log = tmp_path / "w1.log"
+
+    with phone(port) as asking:
+        assert asking.ask("OPTIONS", f"sip:{DOMAIN}").status == 481
+    wait_until(lambda: errors(server), 5, "nobody was told")
+
+    assert f"the worker stands still and serves no call: {script}, line 7, in everything" in log.read_text()
+    [(file, line, error), *_] = errors(server)
+    assert (file, line) == ("routes.py", 7)
+    assert re.fullmatch(r"everything stopped every call of this worker for 1\.\d s", error)
 
 
 def errors(server) -> list[tuple[str, int, str]]:

@@ -281,6 +281,8 @@ async def test_a_failing_handler_fails_alone(caplog):
         "owner": "w1",
         "fires": 2,
         "error": "broken: ZeroDivisionError: oh",
+        "script": "test_routing.py",
+        "line": broken.__code__.co_firstlineno + 2,
     }
     assert (failed.call_uid, failed.cause_id) == ("c1", first.id)
     assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]

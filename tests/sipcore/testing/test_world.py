@@ -118,7 +118,7 @@ def test_a_script_that_does_not_load_is_no_world(tmp_path: Path) -> None:
             "await request.notify_on_event('E_UL_CONTACT_INSERT', {'aor': request.request_aor}, late, 5)\n"
             "    request.wait_for_new_branches(5)",
             "event.nothing",
-            "late: AttributeError",
+            r"routes\.py, line 16: late: AttributeError",
         ),
     ],
 )
