@@ -201,9 +201,20 @@ class EventRouting:
         what caused it is for them to say."""
         self._announce(self._event(name, attributes, call_uid, cause_id, within.get()[0] + 1))
 
+    def tell_here(self, name: str, attributes: Mapping[str, Any], *, cause_id: str = "") -> int:
+        """Like `tell`, for the subscriptions of this worker alone, and not for the log; return how many it concerned.
+
+        For what this worker knows and cannot make known: nobody else may take it for a fact.
+        """
+        return self.receive(self._event(name, attributes, "", cause_id, within.get()[0] + 1))
+
+    def waits_here(self, name: str, attributes: Mapping[str, Any]) -> bool:
+        """Whether a subscription of this worker may wait for such an event. The indexed attributes are enough to tell."""
+        return bool(self._index.candidates(name, attributes))
+
     def is_awaited(self, name: str, attributes: Mapping[str, Any]) -> bool:
         """Whether anybody may wait for such an event, here or elsewhere. The indexed attributes are enough to tell."""
-        return self._bus.has_peers or bool(self._index.candidates(name, attributes))
+        return self._bus.has_peers or self.waits_here(name, attributes)
 
     def wants(self, name: str) -> bool:
         """Whether anybody may wait for an event that is not shown. Two look-ups: ask before it is made."""

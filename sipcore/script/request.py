@@ -7,6 +7,7 @@ once when what it asks for is in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,14 @@ from ..contract.events import (
     E_PUSH_REQUESTED,
     E_PUSH_SENT,
     E_PUSH_SUPPRESSED,
+    E_UL_CONTACT_INSERT,
     E_UL_CONTACT_REFRESH,
     E_UL_CONTACT_UPDATE,
     Event,
 )
 from ..contract.jobs import FORGET_PUSH_DEVICE, LEARN_PUSH_DEVICE, SEND_WAKEUP, Job
 from ..contract.location import Binding, BindingChanges
-from ..errors import MalformedMessage, RegisterRefused
+from ..errors import MalformedMessage, RegisterRefused, StoreUnavailable
 from ..registrar import apply_register, ok_headers, push_keys_dropped, push_report
 from .contact_events import TABLE, are_mere_refreshes, contact_attributes, events_of
 from .late_phones import LatePhones, cause_of_end
@@ -191,7 +193,8 @@ class RequestContext:
         """Do what the REGISTER asks: stored, then answered, then announced. None when it was refused.
 
         The E_UL_* events are raised after the 200, so that the INVITE that an event brings to a phone follows the
-        200 to its REGISTER. Raises StoreUnavailable when the bindings cannot be kept; it is answered 503.
+        200 to its REGISTER. When the bindings cannot be kept the answer is 503; a call that waits here for that very
+        phone is told all the same, and nobody else.
         """
         env, request, aor = self._environment, self.request, self.to_aor
         if aor is None:
@@ -222,10 +225,29 @@ class RequestContext:
         except RegisterRefused as refused:
             self.reply(refused.status_hint, str(refused) or None, refused.headers)
             return None
+        except StoreUnavailable:
+            self.reply(503, headers=[("Retry-After", str(RETRY_AFTER))])
+            await self._tell_who_waits_here(aor, change, epoch)
+            return None
         self.reply(200, headers=headers)
         self._tell_push(before, changes)
         announce(env.routing, changes, epoch, before, self.handle.id)
         return changes
+
+    async def _tell_who_waits_here(
+        self, aor: str, change: Callable[[Sequence[Binding]], BindingChanges], epoch: float
+    ) -> None:
+        """The phone has shown that it is awake and where: what is not stored is no fact for others, but it can ring."""
+        env = self._environment
+        if not env.routing.waits_here(E_UL_CONTACT_INSERT, {"aor": aor}):
+            return
+        known: Sequence[Binding] = ()
+        with suppress(StoreUnavailable):
+            known = await env.location.lookup(aor)
+        with suppress(RegisterRefused):
+            for name, attributes in events_of(change(known), epoch, known):
+                if name in (E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE):
+                    env.routing.tell_here(name, attributes, cause_id=self.handle.id)
 
     def _tell_push(self, before: Sequence[Binding], changes: BindingChanges) -> None:
         """What the REGISTER says about waking this phone goes to the web side, token and all, and stays nowhere here."""

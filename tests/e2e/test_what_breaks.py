@@ -26,6 +26,7 @@ while not CallRecord.objects.filter(callee="{callee}").exists():
     assert time.monotonic() < deadline, list(CallRecord.objects.values_list("callee", flat=True))
     time.sleep(0.1)
 """
+REDIS_AWAY = 6.0  # beside the few seconds that pass until the worker has noticed
 BACK_SECONDS = 40.0  # a process is started again, on a machine that does much else
 
 
@@ -142,6 +143,31 @@ def test_without_redis_nobody_registers_but_those_who_know_each_other_talk(
     assert again.status == 503
     wait_until(lambda: newcomer.register().status == 200, BACK_SECONDS, "nobody can register again")
     call_each_other(newcomer, callee)
+    wait_until_ready(product)
+
+
+@pytest.mark.acceptance("H101")
+def test_a_call_that_waits_when_redis_goes_away_is_still_joined_by_its_phone(
+    mortal: Exchange, phones: tuple[ScriptedPhone, ScriptedPhone]
+) -> None:
+    product = mortal.product
+    caller, _ = phones
+    newcomer = mortal.scripted(mortal.person(), register=False)
+    call = caller.call(newcomer.user)
+    call.wait_for(100)
+
+    with stopped(product.children()["valkey"]):
+        assert newcomer.register().status == 503
+        incoming = newcomer.wait_for_call()
+        incoming.respond(200)
+        call.wait_for(200)
+        incoming.wait_for_ack()
+        assert product.get("/readyz")[0] == 503
+        time.sleep(REDIS_AWAY)
+    wait_until(lambda: newcomer.register().status == 200, BACK_SECONDS, "nobody can register again")
+    call.bye(incoming)
+
+    assert len(newcomer.received("INVITE")) == 1, "nothing is injected twice"
     wait_until_ready(product)
 
 
