@@ -18,6 +18,7 @@ from ..contract.events import (
     E_PUSH_REQUESTED,
     E_PUSH_SENT,
     E_PUSH_SUPPRESSED,
+    E_PUSH_TOKEN_INVALID,
     E_UL_CONTACT_INSERT,
     E_UL_CONTACT_REFRESH,
     E_UL_CONTACT_UPDATE,
@@ -252,7 +253,9 @@ class RequestContext:
     def _tell_push(self, before: Sequence[Binding], changes: BindingChanges) -> None:
         """What the REGISTER says about waking this phone goes to the web side, token and all, and stays nowhere here."""
         jobs, aor, request = self._environment.jobs, changes.aor, self.request
-        if not changes.removed and not any(map(_push_of, before)) and not any(map(_push_of, changes.bindings)):
+        if not (
+            changes.removed or changes.is_empty or any(map(_push_of, before)) or any(map(_push_of, changes.bindings))
+        ):
             return
         if any(binding.push for binding in (*changes.inserted, *changes.updated)):
             agent = (request.header("user-agent") or "")[:128]
@@ -268,9 +271,11 @@ class RequestContext:
                     "refreshes_itself": report.refreshes_itself,
                 }
                 jobs.submit(Job(LEARN_PUSH_DEVICE, {"aor": aor, **details}))
-        if changes.removed or any(binding.push for binding in before):
+        if changes.removed or changes.is_empty or any(binding.push for binding in before):
             for key in push_keys_dropped(request, before, changes):
                 jobs.submit(Job(FORGET_PUSH_DEVICE, {"aor": aor, "key": key}))
+                about = {"aor": aor, "device": key, "provider": "", "reason": "unregistered"}
+                self._environment.routing.tell(E_PUSH_TOKEN_INVALID, about, cause_id=self.handle.id)
 
     async def lookup(self, aor: str) -> tuple[Binding, ...]:
         """Return the bindings of an AoR whose phone takes this method, best q first.
@@ -382,7 +387,7 @@ class RequestContext:
         self.awaited = AwaitedDevices(callee.push_devices, progress=180 if waiting == "180" else 0)
         if waiting in ("182", "183"):
             self.progress(int(waiting), "Push Sent" if waiting == "182" else None)
-        outcomes = (E_PUSH_SENT, E_PUSH_FAILED, E_PUSH_SUPPRESSED)
+        outcomes = (E_PUSH_SENT, E_PUSH_FAILED, E_PUSH_SUPPRESSED, E_PUSH_TOKEN_INVALID)
         await self.notify_on_event(outcomes, {"aor": callee.aor}, push_ended, seconds)
         details = {
             "aor": callee.aor,

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..contract.events import E_PUSH_SENT, E_PUSH_SUPPRESSED, E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE, Event
+from ..contract.events import (
+    E_PUSH_SENT,
+    E_PUSH_SUPPRESSED,
+    E_PUSH_TOKEN_INVALID,
+    E_UL_CONTACT_INSERT,
+    E_UL_CONTACT_UPDATE,
+    Event,
+)
 
 if TYPE_CHECKING:
     from .transaction import TransactionRef
@@ -55,11 +62,15 @@ class AwaitedDevices:
 
 
 async def push_ended(event: Event, transaction: TransactionRef) -> None:
-    """The notification route of E_PUSH_SENT, E_PUSH_FAILED and E_PUSH_SUPPRESSED, armed by `wake`."""
+    """The notification route of the E_PUSH_* events that say what came of a push, armed by `wake`."""
     awaited = transaction.awaited
-    if event.call_uid != transaction.uid or awaited is None:
+    if awaited is None:
         return
-    if event.name == E_PUSH_SENT:
+    if event.name == E_PUSH_TOKEN_INVALID:
+        awaited.failed(event.device)  # whatever call it came out with, or whether the phone said so itself
+    elif event.call_uid != transaction.uid:
+        return
+    elif event.name == E_PUSH_SENT:
         awaited.pushed(event.device)
         if awaited.progress:
             transaction.progress(awaited.progress)

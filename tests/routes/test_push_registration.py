@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sipcore.contract.events import E_PUSH_TOKEN_INVALID
 from sipcore.contract.jobs import FORGET_PUSH_DEVICE, LEARN_PUSH_DEVICE
 from sipcore.testing import Phone, World, pbx
 
@@ -83,6 +84,34 @@ def test_a_phone_that_unregisters_is_not_woken_any_more() -> None:
         bob.unregister()
 
     assert [job.name for job in world.submitted] == [LEARN_PUSH_DEVICE, FORGET_PUSH_DEVICE]
+
+
+def test_a_phone_that_unregisters_after_its_time_is_not_woken_any_more_either() -> None:
+    with pbx() as world:
+        bob = mobile(world)
+        bob.register(expires=150)
+        world.advance(200)
+        assert world.bindings(bob) == ()
+        bob.unregister()
+
+    assert [job.name for job in world.submitted] == [LEARN_PUSH_DEVICE, FORGET_PUSH_DEVICE]
+
+
+@pytest.mark.acceptance("H73")
+def test_a_call_does_not_wait_for_a_phone_that_unregisters() -> None:
+    with pbx() as world:
+        world.subscriber("102", push_devices=1)
+        alice, bob = world.phone("101"), mobile(world)
+        call = alice.call("102")
+        world.advance(2)
+        assert not call.is_over
+
+        bob.unregister()
+        world.advance(0.5)
+
+        assert call.status == 480
+        [told] = world.named(E_PUSH_TOKEN_INVALID)
+        assert (told.aor, told.reason) == (bob.aor, "unregistered")
 
 
 @pytest.mark.acceptance("H75")

@@ -103,6 +103,7 @@ def test_a_copied_contact_does_not_bring_somebody_elses_token_to_light():
     assert "TOKEN" not in repr(headers)
 
 
+@pytest.mark.acceptance("H66")
 @pytest.mark.parametrize(
     ("_case", "contact", "providers", "expected"),
     [

@@ -429,6 +429,7 @@ def test_the_token_is_reported_once_and_never_printed():
     assert "APA91" not in repr(report)
 
 
+@pytest.mark.acceptance("H74")
 def test_two_contacts_with_push_are_both_honoured():
     request = register(
         f'<sip:bob@192.168.1.5;pn-provider=fcm;pn-prid=A>;+sip.instance="<{INSTANCE}>"',
@@ -480,6 +481,7 @@ def test_a_provider_that_is_known_but_not_configured_registers_like_any_phone():
     assert binding.expires_at == EPOCH + 60
 
 
+@pytest.mark.acceptance("H68")
 @pytest.mark.parametrize(
     ("_case", "contact", "seconds", "granted"),
     [
