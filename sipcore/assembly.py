@@ -96,6 +96,7 @@ def assemble(
         socket_of=socket_of,
         is_connected=is_connected,
         push_providers=push_providers,
+        edge=edge.name,
         vapid=vapid,
     )
     driver = Driver(environment, routes, send)

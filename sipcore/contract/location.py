@@ -52,6 +52,8 @@ class Binding(Record):
     "Wall clock of the first REGISTER of this binding."
     refreshed_at: float = 0.0
     push: PushParameters | None = None
+    edge: str = ""
+    "host:port over UDP where the worker, and any sibling that takes its place, is reached by other nodes."
 
     @property
     def flow(self) -> Flow:

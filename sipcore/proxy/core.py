@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..transaction import ClientTransaction, ServerTransaction
     from .branch import Branch
     from .dialog_relay import DialogRelay
+    from .edge_hop import EdgeHop
     from .events import CoreEvent
 
     Connected = Branch | DialogRelay | ServerRequest
@@ -91,6 +92,8 @@ class ProxyCore:
         )
         self.requests: dict[str, ServerRequest] = {}
         "By id, those whose server transaction lives."
+        self.edge_hops: dict[Flow, set[EdgeHop]] = {}
+        "INVITEs of other edges that wait for a phone's first response, by its flow."
         self.is_draining = False
         self.unanswered: list[ServerTransaction] = []
         "INVITEs that came since messages were last taken."
@@ -333,6 +336,13 @@ class ProxyCore:
             context.close_hold("last-flag")
         context.settle(now)
         return started
+
+    def phone_is_awake(self, flow: Flow, *, now: float) -> None:
+        """A phone has just been heard: an INVITE of another edge that it has missed is sent again. Those of this edge are
+        nudged when it is injected."""
+        self._now = now
+        for hop in self.edge_hops.get(flow, ()):
+            hop.nudge(now)
 
     def hang_up(self, request: ServerRequest, *, now: float, status: int = 480) -> None:
         """End a call that rings, on behalf of an administrator."""

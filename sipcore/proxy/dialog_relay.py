@@ -79,7 +79,7 @@ class DialogRelay:
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:
         """The other side does not answer."""
-        self._fail(now)
+        self._fail(480, now)
 
     def transport_failed(self, transaction: ClientTransaction, now: float) -> None:
         """It cannot be reached over its flow. Its address is tried once: a phone may have connected again."""
@@ -88,7 +88,7 @@ class DialogRelay:
         if address != transaction.flow and self._server is not None and not self._server.is_final:
             self._send(address, now)
         else:
-            self._fail(now)
+            self._fail(480, now)
 
     def _send(self, flow: Flow, now: float) -> None:
         core, hop = self._core, self._hop
@@ -101,9 +101,9 @@ class DialogRelay:
         """A fault of ours: the sender gets 500."""
         self._answer(500, now)
 
-    def _fail(self, now: float) -> None:
-        self._answer(480, now)
-        self._over(480)
+    def _fail(self, status: int, now: float) -> None:
+        self._answer(status, now)
+        self._over(status)
 
     def _answer(self, status: int, now: float) -> None:
         if self._server is not None and not self._server.is_final:

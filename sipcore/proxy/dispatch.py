@@ -40,7 +40,8 @@ def dispatch(earlier: Branch | None, target: Target, *, is_pickup: bool = False)
     if earlier.is_live:
         if earlier.state != "trying":
             return Verdict.DUPLICATE
-        return Verdict.NUDGE if earlier.target.flow == target.flow else Verdict.REPLACE
+        known = earlier.target
+        return Verdict.NUDGE if known.flow == target.flow and known.behind == target.behind else Verdict.REPLACE
     if is_pickup:
         return Verdict.START
     if earlier.state == "cancelled":

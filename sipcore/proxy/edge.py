@@ -60,6 +60,12 @@ class Edge:
         host = host.lower().strip("[]")
         return (host, port) in self._addresses or host in self._names or (port is None and host in self._hosts)
 
+    @property
+    def name(self) -> str:
+        """host:port, by which other nodes reach this edge; an IPv6 address in brackets."""
+        host, port = self.address_for("udp")
+        return f"[{host}]:{port}" if ":" in host and host[0] != "[" else f"{host}:{port}"
+
     def address_for(self, transport: str) -> Address:
         """The address that peers on this transport should see."""
         return self.advertised.get(transport) or next(iter(self.advertised.values()))

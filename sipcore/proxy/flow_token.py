@@ -34,6 +34,8 @@ _CODES = {name: code for code, name in enumerate(_TRANSPORTS)}
 _IS_IPV4 = 0x10
 _HAS_CONNECTION = 0x20
 _MAC_SIZE = 8
+_EDGE_MAC_SIZE = 16  # no dialog limits how long one may guess
+_SHORTEST = 20
 _LONGEST = 400  # characters; a user part beyond is not looked at. Two flows with long names take under 300.
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
@@ -53,29 +55,46 @@ class TokenContent(NamedTuple):
 class FlowTokens:
     """Makes and reads the tokens of one edge."""
 
-    __slots__ = ("_keyed",)
+    __slots__ = ("_for_edge", "_keyed")
 
     def __init__(self, secret: bytes) -> None:
-        self._keyed = blake2b(key=secret[: blake2b.MAX_KEY_SIZE], digest_size=_MAC_SIZE, person=b"record-route")
+        key = secret[: blake2b.MAX_KEY_SIZE]
+        self._keyed = blake2b(key=key, digest_size=_MAC_SIZE, person=b"record-route")
+        self._for_edge = blake2b(key=key, digest_size=_EDGE_MAC_SIZE, person=b"edge-route")
 
     def make(self, call_id: str, caller_tag: str, caller: Flow, callee: Flow) -> str:
         """The token for a dialog, to be the user part of a Record-Route URI."""
         flows = _pack(caller) + _pack(callee)
-        data = b2a_base64(self._mac(flows, call_id, caller_tag) + flows, newline=False)
+        data = b2a_base64(_mac(self._keyed, flows, call_id, caller_tag) + flows, newline=False)
         return data.translate(_TO_URL, b"=").decode("ascii")
+
+    def make_for_edge(self, call_id: str, caller_tag: str, flow: Flow) -> str:
+        """The token that asks another edge to send this request over a flow of its own: the user part of a Route URI.
+
+        RFC 5626 §5.2 has the edge write it into the Path of a registration, where it is good for any call. This is made by
+        whoever sends, with the secret that all edges share, and is good for one call: who has seen it can do nothing with it.
+        """
+        packed = _pack(flow)
+        data = b2a_base64(_mac(self._for_edge, packed, call_id, caller_tag) + packed, newline=False)
+        return data.translate(_TO_URL, b"=").decode("ascii")
+
+    def read_for_edge(self, token: str, request: Request) -> Flow | None:
+        """The flow that such a token asks for; None when it is not valid for this request."""
+        data = _decoded(token)
+        mac, packed = data[:_EDGE_MAC_SIZE], data[_EDGE_MAC_SIZE:]
+        if packed and hmac.compare_digest(mac, _mac(self._for_edge, packed, request.call_id, request.from_tag)):
+            return _unpack(packed)[0]
+        return None
 
     def read(self, token: str, request: Request) -> TokenContent | None:
         """What the token says to a request that carries it; None when it is not valid for that one."""
-        if not 20 < len(token) < _LONGEST:
-            return None
-        try:
-            data = a2b_base64(token.encode("ascii").translate(_FROM_URL) + b"==")
-        except (Error, UnicodeEncodeError):
+        data = _decoded(token)
+        if not data:
             return None
         mac, flows, call_id = data[:_MAC_SIZE], data[_MAC_SIZE:], request.call_id
-        if hmac.compare_digest(mac, self._mac(flows, call_id, request.from_tag)):
+        if hmac.compare_digest(mac, _mac(self._keyed, flows, call_id, request.from_tag)):
             from_caller = True
-        elif hmac.compare_digest(mac, self._mac(flows, call_id, request.to_tag)):
+        elif hmac.compare_digest(mac, _mac(self._keyed, flows, call_id, request.to_tag)):
             from_caller = False
         else:
             return None
@@ -83,10 +102,21 @@ class FlowTokens:
         callee, _ = _unpack(rest)
         return TokenContent(True, caller, callee) if from_caller else TokenContent(False, callee, caller)
 
-    def _mac(self, flows: bytes, call_id: str, tag: str) -> bytes:
-        mac = self._keyed.copy()
-        mac.update(b"%b\0%b\0%b" % (_octets(call_id), _octets(tag), flows))
-        return mac.digest()
+
+def _mac(keyed: blake2b, flows: bytes, call_id: str, tag: str) -> bytes:
+    mac = keyed.copy()
+    mac.update(b"%b\0%b\0%b" % (_octets(call_id), _octets(tag), flows))
+    return mac.digest()
+
+
+def _decoded(token: str) -> bytes:
+    """The octets of a token; none where it cannot be one."""
+    if not _SHORTEST < len(token) < _LONGEST:
+        return b""
+    try:
+        return a2b_base64(token.encode("ascii").translate(_FROM_URL) + b"==")
+    except (Error, UnicodeEncodeError):
+        return b""
 
 
 def _octets(text: str) -> bytes:

@@ -80,6 +80,9 @@ class Forwarder:
             else:
                 remove = (*remove, "route")
         uri, routes, headers = target.uri, target.route, target.headers
+        if target.behind is not None:
+            token = self._tokens.make_for_edge(request.call_id, request.from_tag, target.behind)
+            routes = (f"<sip:{token}@{_written((target.flow.host, target.flow.port))};lr>", *routes)
         first = _first_route(request, skip, routes) if routes or keep_routes else None
         if first is not None and "lr" not in first.parameters:
             # §16.6 step 6: the next hop is a strict router. It wants itself in the Request-URI, and the rest behind.

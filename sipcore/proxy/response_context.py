@@ -231,7 +231,7 @@ class ResponseContext:
                 self._core.layer.cancel(transaction, now)
             return
         if status == 100:
-            if branch.state == "trying":
+            if branch.state == "trying" and branch.target.behind is None:  # an edge says nothing of the phone behind it
                 branch.state = "proceeding"
             return
         branch.timer_c = now + self._core.policy.timer_c  # §16.7 step 2

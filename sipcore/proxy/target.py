@@ -39,6 +39,8 @@ class Target:
     registered_at: float = 0.0
     "When this phone last registered. A phone whose branch timed out is tried again once for each later registration."
 
+    behind: Flow | None = None
+    "Where `flow` leads to another edge: the flow that the phone registered over there."
     cause: str = ""
     "Id of the event that brought it, for events about its branch."
 

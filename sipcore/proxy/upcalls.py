@@ -13,6 +13,7 @@ from ..syntax import check_request, make_response
 from .cause import Cause
 from .dialog_relay import DialogRelay
 from .dialog_routes import DialogRoutes
+from .edge_hop import EdgeHop, asked_to_reach
 from .events import Acknowledged, FinalSent, RequestReceived, RequestTerminated
 from .loops import was_here
 from .request import ServerRequest
@@ -61,7 +62,8 @@ class Upcalls:
         is_invite = request.method == "INVITE"
         if is_invite:
             core.unanswered.append(transaction)
-        if request.has("route") and request.max_forwards != 0:
+        has_route = request.has("route")
+        if has_route and request.max_forwards != 0:
             hop = self._dialogs.hop(request, transaction.flow)
             if hop is not None and request.to_tag:
                 transaction.user = relay = DialogRelay(core, transaction, hop)
@@ -79,6 +81,12 @@ class Upcalls:
         if core.is_draining and is_invite and not request.to_tag:
             self._respond(transaction, 503, (_RETRY_AFTER,), now)
             return
+        if has_route and not request.to_tag:
+            flow = asked_to_reach(request, core)
+            if flow is not None:
+                transaction.user = relay = EdgeHop(core, transaction, flow)
+                relay.start(now)
+                return
         self._count += 1
         handle = ServerRequest(
             request,

@@ -35,11 +35,12 @@ def apply_register(
     worker: str,
     socket: str,
     push_providers: Collection[str] = (),
+    edge: str = "",
 ) -> BindingChanges:
     """Return what the REGISTER does to the bindings of `aor`; whether its sender may, was decided before.
 
-    `flow` is where it came from and where the phone will be reached, `socket` the listener that took it, `push_providers`
-    those that are configured. Raises RegisterRefused, whose status and headers are the answer, and MalformedMessage.
+    `flow` is where it came from and where the phone will be reached, `socket` the listener that took it, `edge` where other
+    nodes reach this one, `push_providers` those that are configured. Raises RegisterRefused, whose status and headers are the answer, and MalformedMessage.
 
     A REGISTER that has been seen (same Call-ID, same CSeq, same contact) changes nothing and is no error: it is a
     retransmission that came later than its transaction lived, or to another worker.
@@ -87,6 +88,7 @@ def apply_register(
             old.registered_at if old.expires_at > epoch else epoch,
             epoch,
             contact.push,
+            edge,
         )
         return BindingChanges(aor, (refreshed,), (), (refreshed,))
     after = {binding.key: binding for binding in current}
@@ -129,6 +131,7 @@ def apply_register(
             old.registered_at if old is not None and old.expires_at > epoch else epoch,
             epoch,
             contact.push,
+            edge,
         )
         if len(after) > 1:
             for binding in current:

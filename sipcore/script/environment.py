@@ -51,12 +51,21 @@ class Environment:
     is_connected: Callable[[Flow], bool]
     "Whether the connection of a stream flow is open here."
     limits: Limits = field(default_factory=Limits)
+    edge: str = ""
+    "Where other nodes reach this one, as host:port; siblings have the same."
     push_providers: tuple[str, ...] = ()
     "Providers announced to phones in Feature-Caps (RFC 8599)."
     vapid: str = ""
     "The public key that browsers subscribe with, announced beside Web Push."
     authentication: Authentication = None  # type: ignore[assignment]  # made with the environment, right after it
     pickups: Pickups = None  # type: ignore[assignment]
+
+    def is_elsewhere(self, edge: str) -> bool:
+        """Whether a phone that registered at an edge is reached by way of it, and not from here.
+
+        A worker that is alone holds all flows, also those from before its address changed.
+        """
+        return edge != self.edge and bool(edge) and self.bus.has_peers
 
     def domain_of(self, host: str) -> str | None:
         """Return the served domain that a host stands for, None when it is none of ours.

@@ -64,7 +64,7 @@ class LatePhones:
         if not awaited.expects(event.key):
             return
         awaited.came((event.key,))
-        target = target_of(event.binding, "event")
+        target = target_of(event.binding, "event", environment.is_elsewhere)
         if environment.core.show_ended(self._handle, target, self._cause, now=environment.monotonic()):
             about = {"aor": event.aor, "device": event.key, "cause": self._cause.code}
             environment.routing.raise_event(E_PUSH_LATE, about, call_uid=self._handle.call_uid, cause_id=event.id)

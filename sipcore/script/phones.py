@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..contract.flow import Flow
@@ -16,19 +16,29 @@ __all__ = ["Phone", "binding_of_request", "target_of", "targets_of"]
 
 Phone = Binding | Target | Mapping[str, Any]
 "What the words `fork` and `inject_branches` take: a binding, one out of an event, or a ready target."
+Elsewhere = Callable[[str], bool]
+"Whether an edge is another node's, as Environment.is_elsewhere."
 
 
-def targets_of(phones: Iterable[Phone], source: str) -> list[Target]:
+def targets_of(phones: Iterable[Phone], source: str, is_elsewhere: Elsewhere) -> list[Target]:
     """Turn what the script names into targets. `source` says where the branch comes from: lookup, event, pickup …"""
-    return [phone if isinstance(phone, Target) else target_of(phone, source) for phone in phones]
+    return [phone if isinstance(phone, Target) else target_of(phone, source, is_elsewhere) for phone in phones]
 
 
-def target_of(phone: Binding | Mapping[str, Any], source: str) -> Target:
-    """The target that rings one binding. Its Request-URI is the registered contact, byte for byte."""
+def target_of(phone: Binding | Mapping[str, Any], source: str, is_elsewhere: Elsewhere) -> Target:
+    """The target that rings one binding. Its Request-URI is the registered contact, byte for byte.
+
+    A phone of another node has its NAT's hole, or its connection, there, so it is called by way of that node.
+    """
     binding = phone if isinstance(phone, Binding) else from_dict(Binding, phone)
+    flow, behind = _flow_to(binding), None
+    if is_elsewhere(binding.edge):
+        host, _, port = binding.edge.rpartition(":")
+        flow, behind = Flow("udp", host.strip("[]"), int(port)), flow
     return Target(
         uri=binding.contact,
-        flow=_flow_to(binding),
+        flow=flow,
+        behind=behind,
         key=binding.key,
         aor=binding.aor,
         route=binding.path,
@@ -57,7 +67,7 @@ def _flow_to(binding: Binding) -> Flow:
     return flow
 
 
-def binding_of_request(request: Request, aor: str, flow: Flow, worker: str, epoch: float) -> Binding | None:
+def binding_of_request(request: Request, aor: str, flow: Flow, worker: str, edge: str, epoch: float) -> Binding | None:
     """The phone that sent this request, as if it had registered: for a picker who dials without a binding.
 
     None when the request names no Contact to reach it under.
@@ -78,6 +88,7 @@ def binding_of_request(request: Request, aor: str, flow: Flow, worker: str, epoc
         port=flow.port,
         connection=flow.connection,
         worker=worker,
+        edge=edge,
         user_agent=request.header("user-agent") or "",
         registered_at=epoch,
         refreshed_at=epoch,

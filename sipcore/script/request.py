@@ -217,6 +217,7 @@ class RequestContext:
                 worker=env.worker,
                 socket=env.socket_of(self.flow),
                 push_providers=env.push_providers,
+                edge=env.edge,
             )
 
         try:
@@ -231,6 +232,8 @@ class RequestContext:
             await self._tell_who_waits_here(aor, change, epoch)
             return None
         self.reply(200, headers=headers)
+        if env.core.edge_hops:
+            env.core.phone_is_awake(self.flow, now=env.monotonic())
         self._tell_push(before, changes)
         announce(env.routing, changes, epoch, before, self.handle.id)
         return changes
@@ -301,7 +304,9 @@ class RequestContext:
         env = self._environment
         if self.handle.is_cancelled or self.handle.is_final:
             return
-        env.core.fork(self.handle, targets_of(phones, source), now=env.monotonic(), ring_seconds=ring_seconds)
+        env.core.fork(
+            self.handle, targets_of(phones, source, env.is_elsewhere), now=env.monotonic(), ring_seconds=ring_seconds
+        )
         env.touched()
 
     def relay(self) -> None:
@@ -467,7 +472,7 @@ class RequestContext:
             ):
                 return binding
         try:
-            return binding_of_request(self.request, aor, self.flow, env.worker, env.epoch())
+            return binding_of_request(self.request, aor, self.flow, env.worker, env.edge, env.epoch())
         except MalformedMessage:
             return None
 

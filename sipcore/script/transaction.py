@@ -81,7 +81,7 @@ class TransactionRef:
         always go out first. `last` ends the hold. On a call that has ended nothing is sent and the answer is False.
         """
         env, request = self._environment, self._request
-        targets = targets_of(phones, source)
+        targets = targets_of(phones, source, env.is_elsewhere)
         try:
             started = env.core.inject_branches(
                 request.handle,

@@ -1,4 +1,4 @@
-"""Workers behind one port: what the kernel has given to the wrong one goes to the one that has charge of it (ADR 17).
+"""Workers behind one port: what the kernel has given to the wrong one goes to the one that has charge of it (ADR 20).
 
 `Handover` decides and is told the time; `SiblingLink` carries its frames through sockets in a directory of this host. A worker that is
 alone has neither.

@@ -288,5 +288,6 @@ def _interned(binding: Binding) -> Binding:
         transport=sys.intern(binding.transport),
         worker=sys.intern(binding.worker),
         socket=sys.intern(binding.socket),
+        edge=sys.intern(binding.edge),
         user_agent=sys.intern(binding.user_agent),
     )

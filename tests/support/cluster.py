@@ -1,4 +1,5 @@
-"""Several workers of one PBX without a socket: siblings behind one port, with a kernel that spreads phones over them.
+"""Several workers of one PBX without a socket: siblings behind one port, with a kernel that spreads phones over them, and
+nodes with an address each that share a store.
 
     async def story(cluster):
         alice, bob = cluster.phone("101", at="w1"), cluster.phone("102", at="w2", tcp=True)
@@ -26,18 +27,24 @@ from .world import LATENCY, SERVER, World
 
 __all__ = ["Cluster", "play_together"]
 
+OTHER_NODE = Flow("udp", "192.0.2.2", 5060)
 HAND_OVER = 0.00002
 CALM = 1000.0  # seconds after which siblings no longer ask one another about requests from before the last of them came
 
 
 def play_together(
-    story: Callable[[Cluster], Awaitable[None]], *, workers: int = 2, settles: bool = True, **settings: Any
+    story: Callable[[Cluster], Awaitable[None]],
+    *,
+    workers: int = 2,
+    others: int = 0,
+    settles: bool = True,
+    **settings: Any,
 ) -> Cluster:
-    """Run a story with several workers, in virtual time, and return their world."""
+    """Run a story with several workers, and others of a second node, in virtual time, and return their world."""
     clusters: list[Cluster] = []
 
     async def main() -> None:
-        cluster = Cluster(workers, **settings)
+        cluster = Cluster(workers, others, **settings)
         clusters.append(cluster)
         await cluster.sleep(CALM)
         await story(cluster)
@@ -107,9 +114,9 @@ class Worker:
 
 
 class Cluster(World):
-    """Workers by name: w1, w2, ..."""
+    """Workers by name: w1, w2, ... of the first node, b1, b2, ... of the second."""
 
-    def __init__(self, workers: int, **settings: Any) -> None:
+    def __init__(self, workers: int, others: int = 0, **settings: Any) -> None:
         self.workers: dict[str, Worker] = {}
         self.frames: list[tuple[str, str, str]] = []
         "What siblings have said so far: from whom, to whom, and the kind."
@@ -118,6 +125,8 @@ class Cluster(World):
         self.store.buses.clear()
         for number in range(1, workers + 1):
             self.start(f"w{number}")
+        for number in range(1, others + 1):
+            self.start(f"b{number}", OTHER_NODE)
 
     def start(self, name: str, address: Flow = SERVER) -> Worker:
         """Start a worker; those behind its port are its siblings."""
@@ -171,8 +180,14 @@ class Cluster(World):
 
     def carry(self, worker: Worker, data: bytes, flow: Flow) -> None:
         """What a worker sends arrives at a phone."""
+        if self.dropped(data, flow):
+            return
+        there = [each for each in self.workers.values() if (flow.host, flow.port) == each.address[1:3]]
+        if there:  # another node; what it gets from this one comes to one of its workers
+            self.loop.call_later(LATENCY, there[0].receive, data, worker.address)
+            return
         phone = self.phones.get((flow.host, flow.port))
-        if phone is not None and not self.dropped(data, flow):
+        if phone is not None:
             self.loop.call_later(LATENCY, phone.receive, data)
 
     def hand_over(self, sender: str, name: str, frame: bytes) -> None:

@@ -70,3 +70,22 @@ def test_a_token_with_one_character_changed_is_none(position: int, character: st
     content = TOKENS.read(changed, request())
 
     assert content is None or content == TOKENS.read(token, request())  # the last character has bits to spare
+
+
+@given(flows)
+def test_the_token_for_another_edge_names_the_flow_for_one_call(flow: Flow) -> None:
+    token = TOKENS.make_for_edge("call-1", "alice", flow)
+
+    assert TOKENS.read_for_edge(token, request()) == flow
+    assert TOKENS.read_for_edge(token, request(call_id="call-2")) is None
+    assert TOKENS.read_for_edge(token, request(from_tag="mallory")) is None
+    assert FlowTokens(b"another secret of the tests").read_for_edge(token, request()) is None
+
+
+def test_neither_token_is_taken_for_the_other() -> None:
+    flow = Flow("udp", "192.0.2.1", 5060)
+
+    assert TOKENS.read(TOKENS.make_for_edge("call-1", "alice", flow), request()) is None
+    assert TOKENS.read_for_edge(TOKENS.make("call-1", "alice", flow, flow), request()) is None
+    for nonsense in ("", "A", "=" * 40, "A" * 21, "A" * 399, "밥" * 30):
+        assert TOKENS.read_for_edge(nonsense, request()) is None
