@@ -16,7 +16,7 @@ from .errors import ConfigurationError
 __all__ = ["WILDCARDS", "Reader", "WrongValue", "in_brackets", "is_address", "is_domain"]
 
 REDIS_URLS = "redis://host:port/0, rediss://host:port/0 or unix:///path?db=0"
-LONGEST_SOCKET_DIRECTORY = 96  # bytes; the path of a socket may have 107, of which its name takes 11
+LONGEST_SOCKET_DIRECTORY = 95  # bytes; the path of a socket may have 107, of which its name takes 12
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _TRUE, _FALSE = ("on", "1", "true", "yes"), ("off", "0", "false", "no")
 _DOMAIN = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")

@@ -18,7 +18,7 @@ from .errors import CannotStart
 __all__ = ["Layout"]
 
 SUN_PATH = 107  # bytes; struct sockaddr_un less the terminating zero
-LONGEST_SOCKET = "/pg/.s.PGSQL.5432"  # those of siblings are /sip/ and ten digits
+LONGEST_SOCKET = "/pg/.s.PGSQL.5432"  # those of siblings are /sip/ and eleven characters
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,11 @@ class SiblingLink:
             if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
                 raise PermissionError(0, "it must belong to this account, and be closed to others (mode 0700)")
             self._listening = _socket()
-            self._listening.bind(str(self._own_path))
+            # Nobody is to find it before it listens: who finds a socket that refuses him takes its owner for dead.
+            hidden = self._directory / f".{self._own_path.name}"
+            self._listening.bind(str(hidden))
             self._listening.listen(BACKLOG)
+            hidden.rename(self._own_path)
         except OSError as error:
             self.close()
             raise ConfigurationError(
@@ -93,7 +96,7 @@ class SiblingLink:
             ) from error
         self._loop.add_reader(self._listening.fileno(), self._accept)
         for path in sorted(self._directory.iterdir()):
-            if path != self._own_path and self._greet(path):
+            if path != self._own_path and path.name[0] != "." and self._greet(path):
                 self._awaited.add(path)
         if self._awaited:
             with contextlib.suppress(TimeoutError):

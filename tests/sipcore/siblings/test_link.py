@@ -136,6 +136,18 @@ async def test_what_a_killed_worker_leaves_in_the_directory_is_removed(directory
     one.link.close()
 
 
+async def test_one_who_does_not_listen_yet_is_left_alone(directory):
+    directory.mkdir(mode=0o700)
+    starting = directory / ".0123456789"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+        other.bind(str(starting))
+
+        one = await Sibling.at(directory, "w1")
+
+        assert starting.exists()
+        one.link.close()
+
+
 async def test_somebody_who_does_not_greet_is_not_listened_to(directory):
     one = await Sibling.at(directory, "w1")
     [place] = directory.iterdir()
