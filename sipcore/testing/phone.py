@@ -103,8 +103,11 @@ class Phone:
         return self.register()
 
     def call(self, dialled: str, **options: Any) -> Call:
-        """Call somebody; the moment that it takes is enough to ring a phone. `options` are those of `Call`."""
-        call = Call(self, f"sip:{dialled}@{self.domain}", **options)
+        """Call somebody; the moment that it takes is enough to ring a phone. `options` are those of `Call`.
+
+        Whoever is dialled without a domain is of the phone's own.
+        """
+        call = Call(self, f"sip:{dialled}" if "@" in dialled else f"sip:{dialled}@{self.domain}", **options)
         self.world.advance(self.world.moment)
         return call
 

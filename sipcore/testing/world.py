@@ -201,7 +201,9 @@ class World:
         return result
 
     def settle(self) -> None:
-        """Let every transaction and timer run out, and check that nothing is left."""
+        """Have those who talk hang up, let every transaction and timer run out, and check that nothing is left."""
+        for phone in self.phones.values():
+            phone.hang_up()
         self.advance(LONGEST)
         self.do(self.driver.pump)
         core, routing = self.driver.core, self.driver.routing
