@@ -1,5 +1,6 @@
 """The Celery application, and the heartbeat that proves beat and a worker alive together."""
 
+import logging
 import os
 
 from celery import Celery
@@ -7,7 +8,9 @@ from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pbx.settings")
 
-__all__ = ["HEARTBEAT_SECONDS", "app", "heartbeat"]
+__all__ = ["HEARTBEAT_SECONDS", "app", "heartbeat", "is_running", "waiting_jobs"]
+
+log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 35  # three beats of 10 s and some slack
 
@@ -24,6 +27,32 @@ def heartbeat() -> None:
     from .store import store
 
     store().set(keys.CELERY_HEARTBEAT, "1", ex=HEARTBEAT_SECONDS)
+
+
+def is_running() -> bool | None:
+    """Whether jobs are being run; None while Redis is away and nobody can tell."""
+    from sipcore.contract import keys
+
+    from .store import StoreError, store
+
+    try:
+        return bool(store().exists(keys.CELERY_HEARTBEAT))
+    except StoreError:
+        return None
+
+
+def waiting_jobs(queue: str) -> int | None:
+    """How many jobs nobody has taken yet; None while the broker is away."""
+    try:
+        with app.connection_for_read(connect_timeout=2) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+            try:
+                return connection.SimpleQueue(queue).qsize()
+            except connection.channel_errors:
+                return 0  # Redis has no empty lists
+    except Exception:  # whatever the broker's client raises, the answer is that nobody can tell
+        log.info("the queue %s cannot be counted", queue, exc_info=True)
+        return None
 
 
 @worker_ready.connect

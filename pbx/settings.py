@@ -179,6 +179,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile-directory": {"task": "pbx.subscribers.reconcile_directory", "schedule": 60, "options": {"expires": 60}},
     "forget-calls": {"task": "pbx.calls.forget_calls", "schedule": 86400, "options": {"expires": 86400}},
     "refresh-push-devices": {"task": "pbx.push.refresh_devices", "schedule": 10, "options": {"expires": 10}},
+    "note-push-arrivals": {"task": "pbx.push.note_arrivals", "schedule": 10, "options": {"expires": 10}},
     "forget-push-attempts": {"task": "pbx.push.forget_attempts", "schedule": 3600, "options": {"expires": 3600}},
 }
 

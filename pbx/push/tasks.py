@@ -19,7 +19,7 @@ from sipcore.contract import jobs
 from sipcore.contract.aor import split_aor
 from sipcore.contract.events import E_PUSH_WOKE
 
-from . import actions, ledger, refreshing, waking
+from . import actions, arrivals, ledger, refreshing, waking
 from .models import PushDevice
 
 log = logging.getLogger(__name__)
@@ -112,6 +112,12 @@ def refresh_devices() -> None:
     """Wake the phones whose registration is about to expire and that do not refresh it by themselves."""
     for device in refreshing.claim_due():
         waking.refresh(device)
+
+
+@shared_task(name="pbx.push.note_arrivals")
+def note_arrivals() -> None:
+    """Note which phones have come that bring no token along when they register."""
+    arrivals.note_arrivals()
 
 
 @shared_task(name="pbx.push.test_device")

@@ -3,8 +3,12 @@ from django.urls import path
 from . import views
 
 urlpatterns = [
+    path("push/", views.overview, name="push"),
+    path("push/<str:provider>/check/", views.check, name="push_check"),
     path("devices/", views.device_list, name="devices"),
     path("devices/new/", views.device_new, name="device_new"),
     path("devices/<int:pk>/", views.device_detail, name="device"),
+    path("devices/<int:pk>/wake/", views.device_wake, name="device_wake"),
+    path("devices/<int:pk>/wake.json", views.device_wake_state, name="device_wake_state"),
     path("devices/<int:pk>/delete/", views.device_delete, name="device_delete"),
 ]

@@ -60,6 +60,14 @@ DEVICES: Mapping[str, tuple[str, Any]] = {
     "refused": ("red", gettext_lazy("refused")),
 }
 
+PROVIDERS: Mapping[str, tuple[str, Any]] = {
+    "works": ("green", gettext_lazy("works")),
+    "unknown": ("secondary", gettext_lazy("not tried yet")),
+    "trouble": ("orange", gettext_lazy("in trouble")),
+    "refused": ("red", gettext_lazy("credentials refused")),
+    "down": ("red", gettext_lazy("down")),
+}
+
 
 @register.simple_tag
 def icon(name: str, classes: str = "") -> SafeString:
@@ -90,6 +98,12 @@ def branch_state(value: str) -> SafeString:
 def device_state(value: str) -> SafeString:
     """Whether a device can be woken: dot and word."""
     return _badge(DEVICES, value)
+
+
+@register.simple_tag
+def provider_state(value: str) -> SafeString:
+    """Whether a push provider works: dot and word."""
+    return _badge(PROVIDERS, value)
 
 
 @register.simple_tag

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from . import acrobits, apns, fcm, http, ours, webpush
 from .meaning import Meaning, Verdict
 
-__all__ = ["DICTIONARY", "Meaning", "Verdict", "meaning_of"]
+__all__ = ["DICTIONARY", "Meaning", "Verdict", "meaning_of", "plain_words"]
 
 DICTIONARY: Mapping[str, Mapping[str, Meaning]] = {
     "acrobits": acrobits.MEANINGS,
@@ -29,7 +29,18 @@ def meaning_of(provider: str, status: int, reason: str) -> Meaning:
 
     In this order: the code, the status, the kind of status; there is always some meaning.
     """
-    words = DICTIONARY.get(provider, {})
+    return _by_code(provider, reason) or DICTIONARY.get(provider, {}).get(str(status)) or ours.by_status(status)
+
+
+def plain_words(provider: str, error: str) -> str:
+    """What is remembered of a device's last trouble, for people: a code, or `HTTP <status>` where there was none."""
+    status = error.removeprefix("HTTP ")
+    if status != error and status.isdigit():
+        return str(meaning_of(provider, int(status), "").text)
+    found = _by_code(provider, error)
+    return str(found.text) if found else error
+
+
+def _by_code(provider: str, reason: str) -> Meaning | None:
     code = reason.partition(":")[0].strip()
-    found = words.get(code) or ours.MEANINGS.get(code) if code else None
-    return found or words.get(str(status)) or ours.by_status(status)
+    return DICTIONARY.get(provider, {}).get(code) or ours.MEANINGS.get(code)

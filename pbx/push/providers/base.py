@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from .exchange import Reply
 
 __all__ = ["PushProvider", "PushResult", "Recipient", "Wakeup"]
 
+NO_CLIENT = httpx2.AsyncClient(
+    verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+)  # trusts nobody, and nothing is sent over it
 NAME_LENGTH = 120  # characters of the caller's name; he chooses it, and a push has 4 KB
 
 
@@ -129,6 +133,11 @@ class PushProvider(ABC):
     @abstractmethod
     def from_settings(cls, client: httpx2.AsyncClient) -> Self | None:
         """Build it from Django's settings; None when it is not configured, or wrongly (then the start has said so)."""
+
+    @classmethod
+    def is_configured(cls) -> bool:
+        """Whether the settings have what it takes. Raise WrongCredentials when they have something that is of no use."""
+        return cls.from_settings(NO_CLIENT) is not None
 
     @abstractmethod
     async def send(self, recipient: Recipient, wakeup: Wakeup) -> PushResult:

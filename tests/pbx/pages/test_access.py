@@ -7,7 +7,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from pbx.accounts.models import Account
 
 OPEN = {"healthz", "readyz", "login", "logout", "password_change", "set_language", "words"}
-ARGUMENTS = {"pk": 1, "uid": "u1"}
+ARGUMENTS = {"pk": 1, "uid": "u1", "provider": "fcm"}
 
 
 def addresses(patterns=None, prefix=""):
@@ -39,7 +39,7 @@ def test_every_page_is_for_staff_alone(name, address):
     assert client.get(address).status_code == 403
 
 
-@pytest.mark.parametrize("address", ["/", "/subscribers/", "/groups/", "/devices/", "/calls/", "/events/"])
+@pytest.mark.parametrize("address", ["/", "/subscribers/", "/groups/", "/devices/", "/push/", "/calls/", "/events/"])
 def test_the_pages_of_the_contract_exist(page, address):
     assert page.get(address).status_code == 200
 

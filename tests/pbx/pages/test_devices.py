@@ -24,9 +24,9 @@ def test_devices_are_listed_with_masked_tokens(page, device):
 
 
 def test_devices_are_filtered_by_state(page, device):
-    PushDevice.objects.update(state="refused", last_error="Unregistered")
+    PushDevice.objects.update(state="refused", last_error="HTTP 410")
 
-    assert "Unregistered" in text(page.get("/devices/?state=refused"))
+    assert "The token is dead." in text(page.get("/devices/?state=refused"))
     assert "No device matches" in text(page.get("/devices/?state=works"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils.translation import override
 
-from pbx.push.answers import DICTIONARY, Verdict, meaning_of
+from pbx.push.answers import DICTIONARY, Verdict, meaning_of, plain_words
 from pbx.push.answers.ours import MEANINGS as OURS
 from pbx.push.providers import REGISTRY
 
@@ -43,6 +43,22 @@ def test_each_provider_has_its_words():
 )
 def test_an_answer_has_a_meaning(provider, status, reason, verdict):
     assert meaning_of(provider, status, reason).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("provider", "error", "words"),
+    [
+        ("apns", "Unregistered", "The token is dead."),
+        ("http", "HTTP 401", "The receiver does not accept our signature."),
+        ("http", "HTTP 503", "The provider is in trouble."),
+        ("fcm", "unreachable: ConnectError", "The provider could not be reached."),
+        ("http", "what the receiver says", "what the receiver says"),
+        ("http", "", ""),
+    ],
+)
+def test_the_last_trouble_of_a_device_in_plain_words(provider, error, words):
+    with override("en"):
+        assert plain_words(provider, error) == words
 
 
 @pytest.mark.parametrize(("provider", "code"), [*ALL, *(("", code) for code in OURS)])
