@@ -29,7 +29,7 @@ __all__ = ["Upcalls"]
 
 _RETRY_AFTER = ("Retry-After", "10")
 
-MergeKey = tuple[str, str, int, str, str]
+MergeKey = tuple[str, str, str, str, str]
 
 
 class Upcalls:
@@ -214,4 +214,4 @@ def _merge_key(request: Request) -> MergeKey | None:
     """
     if request.to_tag or request.method == "REGISTER":
         return None
-    return request.call_id, request.from_tag, request.cseq_number, request.method, request.target
+    return request.call_id, request.from_tag, request.cseq_digits, request.method, request.target

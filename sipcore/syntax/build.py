@@ -33,8 +33,8 @@ MAX_FORWARDS = 70
 
 # How lines begin in usual header blocks, and Max-Forwards as a whole. The line end in front of one is part of all of them.
 _VIA, _ROUTE = b"\r" + SPELLED["via"], b"\r" + SPELLED["route"]
-_COPIED = tuple(b"\r" + SPELLED[name] for name in ("via", "from", "to", "call-id", "cseq"))
 _HOPS = [b"\r\nMax-Forwards: %d\r\n" % number for number in range(256)]
+_new = object.__new__
 
 
 def forward_request(
@@ -54,42 +54,42 @@ def forward_request(
     `via` is put on top. `record_route` and `routes` are values put in front of those that are there already; `skip_routes`
     values are dropped from the front first. Lines named in `remove` (lower case) go, `headers` are appended.
     """
-    top = f"{request.method} {target} SIP/2.0\r\nVia: {via}\r\n"
+    method = request.method
+    top = f"{method} {target} SIP/2.0\r\nVia: {via}\r\n"
     for value in record_route:
         top += f"Record-Route: {value}\r\n"
     for value in routes:
         top += f"Route: {value}\r\n"
-    if request.usual_end and (not skip_routes or _can_drop_route_line(request, skip_routes)):
-        rest = _edit_usual(request, max_forwards, skip_routes, headers, remove)
+    if request.usual_end and (not skip_routes or _has_in_one_line(request, skip_routes)):
+        # Cut from the back to the front, so that places stay what they are.
+        raw = request.raw
+        if headers:
+            raw = _with_headers(raw, request.usual_end, headers)
+        if remove:
+            for begin, end in sorted({span for name in remove for span in request.spans(name)}, reverse=True):
+                raw = raw[:begin] + raw[end:]
+        if skip_routes and "route" not in remove:
+            begin = raw.index(_ROUTE)
+            raw = raw[:begin] + raw[raw.index(b"\r", begin + 2) :]
+        rest = raw[len(method) + len(request.target) + len("  SIP/2.0\r\n") :]
+        rest = rest.replace(_HOPS[request.max_forwards or 0], _HOPS[max_forwards], 1)
     else:
         rest = _edit_lines(request, max_forwards, skip_routes, headers, remove)
-    return CarefulRequest(_encode(top) + rest, request.method, target)
+    forwarded = _new(CarefulRequest)
+    forwarded.raw = _encode(top) + rest
+    forwarded.method = method
+    forwarded.target = target
+    forwarded.version = "SIP/2.0"
+    return forwarded
 
 
-def _can_drop_route_line(request: Request, skip_routes: int) -> bool:
-    """Whether the values to be dropped are the first Route line."""
-    return skip_routes == 1 and len(request.route_lines) >= 1 and "," not in request.route_lines[0]
+def _has_in_one_line(request: Request, routes: int) -> bool:
+    """Whether so many Route values are the first Route line."""
+    return routes == 1 and bool(request.route_lines) and "," not in request.route_lines[0]
 
 
-def _edit_usual(
-    request: Request, max_forwards: int, skip_routes: int, headers: Sequence[tuple[str, str]], remove: Sequence[str]
-) -> bytes:
-    """What follows the start line, of a usual header block."""
-    raw = request.raw
-    added = _encode("".join([_checked_line(name, value) for name, value in headers])) if headers else b""
-    # From the back to the front, so that places stay what they are.
-    if added:
-        end = request.usual_end
-        raw = raw[:end] + added + raw[end:]
-    if remove:
-        # The first line of a Route that is dropped may be among those that are removed.
-        for begin, end in sorted({span for name in remove for span in request.spans(name)}, reverse=True):
-            raw = raw[:begin] + raw[end:]
-    if skip_routes and "route" not in remove:
-        begin = raw.index(_ROUTE)
-        raw = raw[:begin] + raw[raw.index(b"\r", begin + 2) :]
-    start = len(request.method) + len(request.target) + len("  SIP/2.0\r\n")
-    return raw[start:].replace(_HOPS[request.max_forwards or 0], _HOPS[max_forwards], 1)
+def _with_headers(raw: bytes, end: int, headers: Sequence[tuple[str, str]]) -> bytes:
+    return raw[:end] + _encode("".join([_checked_line(name, value) for name, value in headers])) + raw[end:]
 
 
 def _edit_lines(
@@ -118,10 +118,13 @@ def forward_response(
     if response.usual_end and not remove:
         raw = response.raw
         if headers:
-            end = response.usual_end
-            raw = raw[:end] + _encode("".join([_checked_line(name, value) for name, value in headers])) + raw[end:]
+            raw = _with_headers(raw, response.usual_end, headers)
         begin = raw.index(_VIA)
-        return CarefulResponse(raw[:begin] + raw[raw.index(b"\r", begin + 2) :], response.status, response.reason)
+        forwarded = _new(CarefulResponse)
+        forwarded.raw = raw[:begin] + raw[raw.index(b"\r", begin + 2) :]
+        forwarded.status = response.status
+        forwarded.reason = response.reason
+        return forwarded
     lines = response.lines.copy()
     keys = response.keys.copy()
     _drop_values(lines, keys, "via", 1)
@@ -160,13 +163,13 @@ def make_response(
 def _copied_into_responses(request: Request, to_tag: str, *, has_timestamp: bool) -> bytes:
     """The lines of a response that are those of the request, each with a line end in front; `to_tag` where there is none."""
     if request.usual_end and request.has_one_via:  # a usual request has no Timestamp
-        raw = request.raw
-        via, caller, callee, call_id, cseq = [
-            raw[(begin := raw.index(name)) : raw.index(b"\r", begin + 2)] for name in _COPIED
-        ]
+        to = request.to_text
         if to_tag and not request.to_tag:
-            callee = b"%b;tag=%b" % (callee, to_tag.encode())
-        return via + caller + callee + call_id + cseq
+            to = f"{to};tag={to_tag}"
+        return (
+            f"\r\nVia: {request.via_text}\r\nFrom: {request.from_text}\r\nTo: {to}"
+            f"\r\nCall-ID: {request.call_id}\r\nCSeq: {request.cseq_digits} {request.method}"
+        ).encode("latin-1")
     lines = []
     for line, key in zip(request.lines, request.keys, strict=True):
         if key in _COPIED_INTO_RESPONSES or (key == "timestamp" and has_timestamp):

@@ -57,12 +57,18 @@ class CarefulResponse(_ReadsWhenAsked, Response):
         self.reason = reason
 
 
+_READ_AT_ONCE = {
+    Request: (set(Message.__slots__) | set(Request.__slots__)) - {"__dict__", "raw"},
+    Response: (set(Message.__slots__) | set(Response.__slots__)) - {"__dict__", "raw"},
+}
+
+
 def _usual_end(message: Message) -> int:
-    """The quick way is tried once: what we write ourselves is usual. All that it reads is kept."""
+    """The quick way is tried once, for what we write ourselves is usual. All that it reads is kept."""
     usual = read_usual_message(message.raw)
     if usual is None:
         return 0
-    for name in _READERS:
+    for name in _READ_AT_ONCE[type(usual)]:
         setattr(message, name, getattr(usual, name))
     return usual.usual_end
 
@@ -84,7 +90,7 @@ def _max_forwards(message: Message) -> int | None:
 _READERS: dict[str, Callable[[Message], Any]] = {
     "usual_end": _usual_end,
     "call_id": _call_id,
-    "cseq_number": lambda message: message.cseq[0],
+    "cseq_digits": lambda message: str(message.cseq[0]),
     "cseq_method": lambda message: message.cseq[1],
     "from_tag": lambda message: message.from_.tag,
     "to_tag": lambda message: message.to.tag,

@@ -85,15 +85,10 @@ class Message:
         "__dict__",  # what is read later
         "branch",
         "call_id",
+        "cseq_digits",
         "cseq_method",
-        "cseq_number",
         "from_tag",
-        "has_one_via",
-        "has_proxy_fields",
-        "max_forwards",
         "raw",
-        "route_lines",
-        "sent_by",
         "to_tag",
         "usual_end",
     )
@@ -102,27 +97,18 @@ class Message:
     "The whole message as it goes, or came, over the wire."
     usual_end: int
     "Where the header block ends, without the empty line, if it is written as usual; else 0, and there is an index of it."
+    branch: str
+    "The branch of the topmost Via, empty when there is none."
     call_id: str
     "The Call-ID, compared octet by octet (§20.8)."
-    cseq_number: int
+    cseq_digits: str
+    "The number in CSeq, as written."
     cseq_method: str
     "The method in CSeq; case matters (§20.16)."
     from_tag: str
     "The tag in From, empty when there is none."
     to_tag: str
     "The tag in To, empty when there is none."
-    branch: str
-    "The branch of the topmost Via, empty when there is none."
-    sent_by: str
-    "`host:port` of the topmost Via, or `host` alone when no port was written; lower-case."
-    has_one_via: bool
-    "Whether nobody but its sender has had the message: there is one Via value."
-    max_forwards: int | None
-    "None when there is none."
-    route_lines: tuple[str, ...]
-    "The value of each Route line; one line may hold several values."
-    has_proxy_fields: bool
-    "Whether there is any header whose name begins with Proxy-."
 
     @property
     def start_line(self) -> str:
@@ -173,13 +159,17 @@ class Message:
             begin = self._lower.find(needle, start)
         return begin, begin + len(needle)
 
+    def _has_not(self, name: str) -> bool:
+        """Whether a usual header block is known not to have what it is often asked for."""
+        return False
+
     def header(self, name: str) -> str | None:
         """The value of the first line of that name, unfolded and stripped; None when there is none.
 
         `name` is the long form in any case; lower case is found fastest.
         """
         if self.usual_end:
-            if name in _PROXY_FIELDS and not self.has_proxy_fields:
+            if self._has_not(name):
                 return None
             begin, start = self._find(name, 0)
             if begin < 0:
@@ -210,7 +200,7 @@ class Message:
     def spans(self, name: str) -> list[tuple[int, int]]:
         """Where in the octets of a usual header block the lines of that name begin, and where they end, line end included."""
         spans: list[tuple[int, int]] = []
-        if name in _PROXY_FIELDS and not self.has_proxy_fields:
+        if self._has_not(name):
             return spans
         begin, start = self._find(name, 0)
         while begin >= 0:
@@ -226,9 +216,7 @@ class Message:
     def has(self, name: str) -> bool:
         """Whether there is a line of that name."""
         if self.usual_end:
-            if name in _PROXY_FIELDS and not self.has_proxy_fields:
-                return False
-            return self._find(name, 0)[0] >= 0
+            return not self._has_not(name) and self._find(name, 0)[0] >= 0
         return name.lower() in self.keys
 
     # Typed headers -----------------------------------------------------------------------------------------------
@@ -248,6 +236,11 @@ class Message:
             if not is_token(method):
                 raise MalformedMessage("CSeq has no method")
         return parse_number(number, MAX_CSEQ, "the number in CSeq"), method
+
+    @property
+    def cseq_number(self) -> int:
+        """The number in CSeq."""
+        return int(self.cseq_digits)
 
     @remembered
     def from_(self) -> Address:
@@ -310,11 +303,41 @@ class Message:
 class Request(Message):
     """A request. `method` is compared with case (§7.1), `target` is the Request-URI byte for byte."""
 
-    __slots__ = ("method", "target", "version")
+    __slots__ = (
+        "from_text",
+        "has_one_via",
+        "has_proxy_fields",
+        "max_forwards",
+        "method",
+        "route_lines",
+        "sent_by",
+        "target",
+        "to_text",
+        "version",
+        "via_text",
+    )
 
     method: str
     target: str
     version: str
+    sent_by: str
+    "`host:port` of the topmost Via, or `host` alone when no port was written; lower-case."
+    has_one_via: bool
+    "Whether nobody but its sender has had the message: there is one Via value."
+    max_forwards: int | None
+    "None when there is none."
+    route_lines: tuple[str, ...]
+    "The value of each Route line; one line may hold several values."
+    has_proxy_fields: bool
+    "Whether there is any header whose name begins with Proxy-."
+
+    via_text: str
+    from_text: str
+    to_text: str
+    "Only of a usual request: the topmost Via, From and To as written, one character for each octet."
+
+    def _has_not(self, name: str) -> bool:
+        return name in _PROXY_FIELDS and not self.has_proxy_fields
 
     @property
     def start_line(self) -> str:

@@ -20,7 +20,6 @@ is decoded from UTF-8 where somebody is to read it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from .grammar import LWS, MAX_BODY_BYTES, MAX_HEADER_BYTES
 from .message import KNOWN_METHODS, Request, Response
@@ -35,36 +34,31 @@ _WORD = r"[A-Za-z0-9\-.!%*_+`'~]"
 _TEXT = (
     r"[\x20-\xff]"  # one range: for `re` that is twice as fast as [^\r\n], and a tab or NUL may be looked at closely
 )
-_PORT = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})(?![0-9])"
-_HOST_PORT = rf"(?::{_PORT}|)"
+_PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})(?![0-9])|)"  # up to 64999; the rest is looked at closely
 _VALUE = rf"(?:={_WORD}++|)"
+_PARAMETERS = rf"(?:;(?!branch|tag)[a-z0-9\-]++{_VALUE}){{0,16}}"
 _TRANSPORT = r"SIP/2\.0/(?:UDP|TCP|TLS|WSS?)"
-
-
-def _up_to(times: int, pattern: str) -> str:
-    """A bounded repetition as optional parts within optional parts: `re` is quicker at these than at {0,n}."""
-    return f"(?:{pattern}{_up_to(times - 1, pattern)}|)" if times else ""
-
-
-_PARAMETERS = _up_to(8, rf";(?!branch|tag)[a-z0-9\-]++{_VALUE}")
 _USER = r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]{1,256}+@"
-_URI = rf"sips?:(?:{_USER}|)[A-Za-z0-9_.\-]++{_HOST_PORT}{_up_to(8, rf';[a-z0-9-]++{_VALUE}')}"
+_URI = rf"sips?:(?:{_USER}|)[A-Za-z0-9_.\-]++{_PORT}(?:;[a-z0-9\-]++{_VALUE}){{0,16}}"
 
 
 def _address(name: str) -> str:
     display_name = r"""(?:"[^"\\\r\n]*+"\ *+|[^"<>,;:@\\\r\n]*+)"""
-    return rf"{display_name}<{_URI}>(?:;tag=(?P<{name}_tag>{_WORD}++)|){_PARAMETERS}(?P<{name}>)"
+    tag = rf";tag=(?P<{name}_tag>{_WORD}++)"
+    if name == "to":
+        tag = rf"(?:{tag}|)"  # a From without one is RFC 2543's
+    return rf"(?P<{name}>{display_name}<{_URI}>{tag}{_PARAMETERS})"
 
 
 # What may stand once is guarded by (?(group)(?!)|…): then a second one does not match. Alternatives begin with a letter,
 # for those that begin with another one are passed over at once; the last one takes every name that none before it takes.
-_REQUEST_LINE = r"(?P<method>[A-Z]++)\ (?P<target>[\x21-\x7e]++)\ SIP/2\.0"
-_STATUS_LINE = rf"SIP/2\.0\ (?P<status>[1-6][0-9][0-9])\ (?P<reason>{_TEXT}*+)"
-_LINES = rf"""
+_HEAD = rf"""
+(?: SIP/2\.0\ (?P<status>[1-6][0-9][0-9])\ (?P<reason>{_TEXT}*+)
+  | (?P<method>[A-Z]++)\ (?P<target>[\x21-\x7e]++)\ SIP/2\.0 )
 (?: \r\n (?:
     V (?(via) ia:{_TEXT}*+(?P<more_vias>)
-            | ia:\ (?P<via>{_TRANSPORT}\ (?P<sent_by>[a-z0-9.\-]++{_HOST_PORT}){_PARAMETERS}
-                       (?:;branch=(?P<branch>{_WORD}++){_PARAMETERS}|)) )
+            | ia:\ (?P<via>{_TRANSPORT}\ (?P<sent_by>[a-z0-9.\-]++{_PORT}){_PARAMETERS}
+                       ;branch=(?P<branch>z9hG4bK{_WORD}++){_PARAMETERS}) )
   | From:\ (?(from)(?!)|{_address("from")})
   | To:\ (?(to)(?!)|{_address("to")})
   | C (?: all-ID:\ (?(call_id)(?!)|(?P<call_id>[\x21-\x7e]++))
@@ -85,16 +79,13 @@ _LINES = rf"""
 """
 
 
-def _matcher(start_line: str) -> Callable[[str, int, int], re.Match[str] | None]:
-    pattern = start_line + _LINES
-    # `re` lets a condition refer to a group that comes later by its number only.
+def _numbered(pattern: str) -> str:
+    """`re` lets a condition refer to a group that comes later by its number only."""
     names = re.findall(r"\(\?P<(\w+)>", pattern)
-    numbered = re.sub(r"\(\?\((\w+)\)", lambda condition: f"(?({names.index(condition[1]) + 1})", pattern)
-    return re.compile(numbered, re.VERBOSE | re.ASCII).fullmatch
+    return re.sub(r"\(\?\((\w+)\)", lambda condition: f"(?({names.index(condition[1]) + 1})", pattern)
 
 
-_match_request = _matcher(_REQUEST_LINE)
-_match_response = _matcher(_STATUS_LINE)
+_match_head = re.compile(_numbered(_HEAD), re.VERBOSE | re.ASCII).fullmatch
 
 _METHODS = {method: method for method in KNOWN_METHODS}
 "So that one string serves all messages."
@@ -108,28 +99,35 @@ def read_usual_message(data: bytes, host: str = "", port: int = 0) -> Request | 
     takes a closer look.
     """
     end = data.find(b"\r\n\r\n")
-    if not 0 < end <= MAX_HEADER_BYTES or len(data) - end > MAX_BODY_BYTES:
-        return None
-    if data.startswith(b"SIP/2.0 "):
-        return _read_response(data, end)
-    return _read_request(data, end, host, port)
-
-
-# The two have nearly the same body. As one they would take a tenth longer, for the interpreter learns where a slot is only
-# where it meets one type.
-
-
-def _read_request(data: bytes, end: int, host: str, port: int) -> Request | None:
-    head = _match_request(data.decode("latin-1"), 0, end)
+    head = _match_head(data.decode("latin-1"), 0, end)
     if head is None:
         return None
     (
-        method, target, more_vias, via, sent_by, branch, from_tag, from_, to_tag, to, call_id, number, cseq_method,
-        content_length, _, max_forwards, more_routes, route, _, proxy,
+        status, reason, method, target,
+        more_vias, via, sent_by, branch,
+        from_, from_tag, to, to_tag,
+        call_id, cseq_digits, cseq_method, content_length, _, max_forwards, more_routes, route, _, proxy,
     ) = head.groups()  # fmt: skip
-    if via is None or from_ is None or to is None or call_id is None or content_length is None or max_forwards is None:
+    if via is None or from_ is None or to is None or call_id is None or content_length is None or cseq_method is None:
         return None
-    if method != cseq_method or len(data) - end - 4 != int(content_length):
+    length = len(data) - end - 4
+    if length != int(content_length) or length > MAX_BODY_BYTES or end > MAX_HEADER_BYTES:
+        return None
+    # Both kinds have a list of their own, for the interpreter finds slots faster where it meets one type.
+    if method is None:
+        response = _new(Response)
+        response.raw = data
+        response.usual_end = end
+        response.status = int(status)
+        response.reason = reason if reason.isascii() else _read(reason)
+        response.branch = branch
+        response.from_tag = from_tag
+        response.to_tag = to_tag or ""
+        response.call_id = call_id
+        response.cseq_digits = cseq_digits
+        response.cseq_method = _METHODS.get(cseq_method, cseq_method)
+        return response
+    if method != cseq_method or max_forwards is None:
         return None
     if host:
         noted = _note_source(via, sent_by, host, port)
@@ -138,59 +136,32 @@ def _read_request(data: bytes, end: int, host: str, port: int) -> Request | None
         if noted is not via:
             data = data.replace(f"\r\nVia: {via}".encode(), f"\r\nVia: {noted}".encode(), 1)
             end += len(noted) - len(via)
+            via = noted
     request = _new(Request)
     request.raw = data
     request.usual_end = end
     request.method = request.cseq_method = _METHODS.get(method, method)
     request.target = target
     request.version = "SIP/2.0"
-    request.branch = branch or ""
+    request.via_text = via
     request.sent_by = sent_by
+    request.branch = branch
     request.has_one_via = more_vias is None
-    request.from_tag = from_tag or ""
+    request.from_text = from_
+    request.from_tag = from_tag
+    request.to_text = to
     request.to_tag = to_tag or ""
     request.call_id = call_id
-    request.cseq_number = int(number)
+    request.cseq_digits = cseq_digits
     request.max_forwards = int(max_forwards)
     request.has_proxy_fields = proxy is not None
     if route is None:
         request.route_lines = ()
     elif more_routes is None:
-        request.route_lines = (_read(route.strip(LWS)),)
+        request.route_lines = (_read(route).strip(LWS),)
     else:
         request.route_lines = tuple(request.headers("route"))
     return request
-
-
-def _read_response(data: bytes, end: int) -> Response | None:
-    head = _match_response(data.decode("latin-1"), 0, end)
-    if head is None:
-        return None
-    (
-        status, reason, more_vias, via, sent_by, branch, from_tag, from_, to_tag, to, call_id, number, cseq_method,
-        content_length, _, max_forwards, _, route, _, proxy,
-    ) = head.groups()  # fmt: skip
-    if via is None or from_ is None or to is None or call_id is None or content_length is None or number is None:
-        return None
-    if len(data) - end - 4 != int(content_length):
-        return None
-    response = _new(Response)
-    response.raw = data
-    response.usual_end = end
-    response.status = int(status)
-    response.reason = _read(reason)
-    response.cseq_method = _METHODS.get(cseq_method, cseq_method)
-    response.branch = branch or ""
-    response.sent_by = sent_by
-    response.has_one_via = more_vias is None
-    response.from_tag = from_tag or ""
-    response.to_tag = to_tag or ""
-    response.call_id = call_id
-    response.cseq_number = int(number)
-    response.max_forwards = None if max_forwards is None else int(max_forwards)
-    response.has_proxy_fields = proxy is not None
-    response.route_lines = () if route is None else tuple(response.headers("route"))
-    return response
 
 
 def _note_source(via: str, sent_by: str, host: str, port: int) -> str | None:

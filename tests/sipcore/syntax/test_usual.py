@@ -117,17 +117,14 @@ START = [
     "SIP/2.0 99 Low",
     "SIP/2.0 699 \u043d\u0435\u0442",
 ]
+OF_REQUESTS = ["route_lines", "sent_by", "has_one_via", "max_forwards", "has_proxy_fields", "version"]
 ATTRIBUTES = [
     "call_id",
     "cseq",
     "cseq_method",
-    "route_lines",
     "from_tag",
     "to_tag",
     "branch",
-    "sent_by",
-    "has_one_via",
-    "max_forwards",
     "expires",
     "contact_star",
     "start_line",
@@ -177,7 +174,9 @@ def everything(message) -> dict[str, object]:
     seen = {name: outcome(lambda name=name: getattr(message, name)) for name in ATTRIBUTES}
     for name in NAMES:
         seen[f"header {name}"] = message.header(name), message.headers(name), message.has(name)
-    if not isinstance(message, Request):
+    if isinstance(message, Request):
+        seen |= {name: outcome(lambda name=name: getattr(message, name)) for name in OF_REQUESTS}
+    else:
         seen["check"] = outcome(lambda: check_response(message))
         seen["forwarded"] = [forward_response(message, headers=extra).raw for extra in ((), [("Reason", "x")])]
         return seen
