@@ -222,7 +222,7 @@ class CallTracker:
         if branch is None:
             self._ledger.answer(call, call.callee, epoch)
             return
-        call.to_tag = _tag(event.branch.answer_to or "")
+        call.to_tag = event.branch.answer_tag or ""
         call.picked_by = branch.aor if branch.source == "pickup" else ""
         self._ledger.answer(call, branch.aor, epoch)
 
@@ -261,11 +261,6 @@ class CallTracker:
             # RFC 3261 §15: before the answer a BYE ends an early dialog only, and the final response is still to come.
             if call.answered_at:
                 self._ledger.end(call, "answered", epoch)
-
-
-def _tag(to: str) -> str:
-    """The tag of a To value as we have it; one that is read wrongly does no more harm than none."""
-    return to.rpartition(">")[2].partition("tag=")[2].partition(";")[0].strip()
 
 
 _OF_CALLS: Mapping[type, Callable[[CallTracker, LiveCall, Any, float], None]] = {

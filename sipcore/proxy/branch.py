@@ -23,7 +23,7 @@ class Branch:
 
     __slots__ = (
         "absorbed",
-        "answer_to",
+        "answer_tag",
         "cancel_cause",
         "context",
         "excluded",
@@ -59,8 +59,8 @@ class Branch:
         "When it has rung long enough; 0 for never."
         self.timer_c = 0.0
         "When it has been silent for too long (§16.6 step 11)."
-        self.answer_to: str | None = None
-        "The To of its 2xx that went to the caller; another tag in it would be another phone, behind a forking proxy."
+        self.answer_tag: str | None = None
+        "The To tag of its 2xx that went to the caller; another one would be another phone, behind a forking proxy."
         self.absorbed: dict[str, bytes] | None = None
         "By their To, the ACKs to those that did not."
 

@@ -49,6 +49,7 @@ __all__ = ["Outbound", "ProxyCore"]
 logger = logging.getLogger(__name__)
 
 _MAX_BUGS = 100
+_new_tuple = tuple.__new__  # half the price of the constructor, for the one tuple that each message costs
 
 
 class Outbound(NamedTuple):
@@ -100,6 +101,10 @@ class ProxyCore:
         self._now = 0.0
         self._outbox: list[Outbound] = []
         self._events: deque[CoreEvent] = deque()
+        self.emit: Callable[[CoreEvent], None] = self._events.append
+        "Report something."
+        self.get_timer: Callable[[], float | None] = self.queue.next_deadline
+        "When to call `handle_timer` next; None: nothing is due, ever."
         self._over_connection: dict[str, set[Connected]] = {}
         "Who is concerned when a connection closes."
         self._closed: OrderedDict[str, None] = OrderedDict()
@@ -175,10 +180,6 @@ class ProxyCore:
                 return
             except Exception:
                 self.report_bug()  # the timer that raised is spent; those behind it are still due
-
-    def get_timer(self) -> float | None:
-        """When to call `handle_timer` next; None: nothing is due, ever."""
-        return self.queue.next_deadline()
 
     def next_event(self) -> CoreEvent | None:
         """The oldest event not handed out yet."""
@@ -375,11 +376,7 @@ class ProxyCore:
 
     def send(self, data: bytes, flow: Flow, transaction: ClientTransaction | ServerTransaction | None) -> None:
         """Put a message on the wire, with the next batch."""
-        self._outbox.append(Outbound(data, flow, transaction))
-
-    def emit(self, event: CoreEvent) -> None:
-        """Report something."""
-        self._events.append(event)
+        self._outbox.append(_new_tuple(Outbound, (data, flow, transaction)))
 
     def context_of(self, request: ServerRequest, now: float) -> ResponseContext:
         """The request's response context, made when there is none yet."""
@@ -427,7 +424,7 @@ class ProxyCore:
 
     def is_reachable(self, flow: Flow) -> bool:
         """Whether something can be sent over a flow, as far as is known here."""
-        return flow.connection not in self._closed and self.forwarder.speaks(flow.transport)
+        return flow.transport in self.forwarder.via and flow.connection not in self._closed
 
     def watch(self, connection: str, concerned: Connected) -> None:
         """Have `concerned` told when a connection closes."""

@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..syntax import forward_response, make_response
+from ..transaction import NEVER, Timed
 from .events import DialogEnded
 
 if TYPE_CHECKING:
     from ..contract.flow import Flow
     from ..syntax import Request, Response
     from ..transaction import ClientTransaction, ServerTransaction
-    from ..transaction.timers import Timer
     from .cause import Cause
     from .core import ProxyCore
     from .dialog_routes import Hop
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["DialogRelay"]
 
 
-class DialogRelay:
+class DialogRelay(Timed):
     """One such request, the `user` of both its transactions."""
 
-    __slots__ = ("_client", "_core", "_hop", "_request", "_server", "_timer", "_timer_c")
+    __slots__ = ("_client", "_core", "_hop", "_request", "_server", "_timer_c")
 
     def __init__(self, core: ProxyCore, server: ServerTransaction, hop: Hop) -> None:
         self._core = core
@@ -38,8 +38,8 @@ class DialogRelay:
         self._server: ServerTransaction | None = server
         self._client: ClientTransaction | None = None
         self._hop = hop
-        self._timer: Timer | None = None
         self._timer_c = 0.0
+        self.due = self.queued_for = NEVER
 
     @property
     def transaction(self) -> ClientTransaction | None:
@@ -68,7 +68,7 @@ class DialogRelay:
         """A response of the other side: the sender's."""
         status = response.status
         if status < 200:
-            if self._timer is not None:
+            if self.due != NEVER:
                 self._timer_c = now + self._core.policy.timer_c
             if status == 100 or self._request.method != "INVITE":
                 return
@@ -130,18 +130,16 @@ class DialogRelay:
 
     def _put_off_timer_c(self, now: float) -> None:
         self._timer_c = now + self._core.policy.timer_c
-        self._timer = self._core.queue.set(self._timer_c, self._fire)
+        self._core.queue.set(self, self._timer_c)
 
     def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._core.queue.cancel(self)
 
-    def _fire(self, now: float) -> None:
-        self._timer = None
+    def time_reached(self, now: float) -> None:
+        """Timer C, unless it was put off."""
         if self._client is None:
             return
         if now < self._timer_c:
-            self._timer = self._core.queue.set(self._timer_c, self._fire)
+            self._core.queue.set(self, self._timer_c)
         else:
             self._core.layer.cancel(self._client, now)

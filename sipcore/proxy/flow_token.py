@@ -4,9 +4,9 @@ A phone behind NAT, on TCP or in a browser is reached only over the flow it spea
 shows. RFC 5626 §5.2 puts that flow into the user part of a URI that comes back as Route, and so do we, for both sides
 of a dialog: no dialog state is needed here, and a restarted worker still forwards a BYE.
 
-    base64url( MAC[8]  caller's flow  callee's flow )
+    base64url( MAC[8] )  base64url( caller's flow  callee's flow )
 
-The MAC is keyed BLAKE2b over the flows, the Call-ID and the caller's tag. It therefore also says who speaks: it is
+The MAC is keyed BLAKE2b over the flows as written, the Call-ID and the caller's tag. It therefore also says who speaks: it is
 right with the From tag of a request that the caller sends, and with the To tag of one that the callee sends. Whoever
 has no dialog through us has no token, so a forged Route relays nothing.
 
@@ -17,7 +17,7 @@ takes seven bytes, so the token of most calls is 30 characters long.
 from __future__ import annotations
 
 import hmac
-from binascii import Error, a2b_base64, b2a_base64
+from binascii import a2b_base64, b2a_base64
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
@@ -34,7 +34,9 @@ _CODES = {name: code for code, name in enumerate(_TRANSPORTS)}
 _IS_IPV4 = 0x10
 _HAS_CONNECTION = 0x20
 _MAC_SIZE = 8
+_MAC_LENGTH = 11  # of its text
 _EDGE_MAC_SIZE = 16  # no dialog limits how long one may guess
+_EDGE_MAC_LENGTH = 22
 _SHORTEST = 20
 _LONGEST = 400  # characters; a user part beyond is not looked at. Two flows with long names take under 300.
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -64,9 +66,8 @@ class FlowTokens:
 
     def make(self, call_id: str, caller_tag: str, caller: Flow, callee: Flow) -> str:
         """The token for a dialog, to be the user part of a Record-Route URI."""
-        flows = _pack(caller) + _pack(callee)
-        data = b2a_base64(_mac(self._keyed, flows, call_id, caller_tag) + flows, newline=False)
-        return data.translate(_TO_URL, b"=").decode("ascii")
+        flows = _written(caller, callee)
+        return _mac(self._keyed, flows, call_id, caller_tag) + flows
 
     def make_for_edge(self, call_id: str, caller_tag: str, flow: Flow) -> str:
         """The token that asks another edge to send this request over a flow of its own: the user part of a Route URI.
@@ -74,56 +75,62 @@ class FlowTokens:
         RFC 5626 §5.2 has the edge write it into the Path of a registration, where it is good for any call. This is made by
         whoever sends, with the secret that all edges share, and is good for one call: who has seen it can do nothing with it.
         """
-        packed = _pack(flow)
-        data = b2a_base64(_mac(self._for_edge, packed, call_id, caller_tag) + packed, newline=False)
-        return data.translate(_TO_URL, b"=").decode("ascii")
+        written = _written(flow)
+        return _mac(self._for_edge, written, call_id, caller_tag) + written
 
     def read_for_edge(self, token: str, request: Request) -> Flow | None:
         """The flow that such a token asks for; None when it is not valid for this request."""
-        data = _decoded(token)
-        mac, packed = data[:_EDGE_MAC_SIZE], data[_EDGE_MAC_SIZE:]
-        if packed and hmac.compare_digest(mac, _mac(self._for_edge, packed, request.call_id, request.from_tag)):
-            return _unpack(packed)[0]
+        if not _may_be_a_token(token):
+            return None
+        mac, written = token[:_EDGE_MAC_LENGTH], token[_EDGE_MAC_LENGTH:]
+        if hmac.compare_digest(mac, _mac(self._for_edge, written, request.call_id, request.from_tag)):
+            return _unpack(_from_text(written))[0]
         return None
 
     def read(self, token: str, request: Request) -> TokenContent | None:
         """What the token says to a request that carries it; None when it is not valid for that one."""
-        data = _decoded(token)
-        if not data:
+        if not _may_be_a_token(token):
             return None
-        mac, flows, call_id = data[:_MAC_SIZE], data[_MAC_SIZE:], request.call_id
+        mac, flows, call_id = token[:_MAC_LENGTH], token[_MAC_LENGTH:], request.call_id
         if hmac.compare_digest(mac, _mac(self._keyed, flows, call_id, request.from_tag)):
-            from_caller = True
-        elif hmac.compare_digest(mac, _mac(self._keyed, flows, call_id, request.to_tag)):
-            from_caller = False
-        else:
-            return None
-        caller, rest = _unpack(flows)
-        callee, _ = _unpack(rest)
-        return TokenContent(True, caller, callee) if from_caller else TokenContent(False, callee, caller)
+            return _read(flows)[0]
+        if hmac.compare_digest(mac, _mac(self._keyed, flows, call_id, request.to_tag)):
+            return _read(flows)[1]
+        return None
 
 
-def _mac(keyed: blake2b, flows: bytes, call_id: str, tag: str) -> bytes:
+def _mac(keyed: blake2b, written: str, call_id: str, tag: str) -> str:
     mac = keyed.copy()
-    mac.update(b"%b\0%b\0%b" % (_octets(call_id), _octets(tag), flows))
-    return mac.digest()
+    mac.update(f"{call_id}\0{tag}\0{written}".encode("utf-8", "surrogateescape"))
+    return _to_text(mac.digest())
 
 
-def _decoded(token: str) -> bytes:
-    """The octets of a token; none where it cannot be one."""
-    if not _SHORTEST < len(token) < _LONGEST:
-        return b""
-    try:
-        return a2b_base64(token.encode("ascii").translate(_FROM_URL) + b"==")
-    except (Error, UnicodeEncodeError):
-        return b""
+def _may_be_a_token(text: str) -> bool:
+    return _SHORTEST < len(text) < _LONGEST and text.isascii()
 
 
-def _octets(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _to_text(data: bytes) -> str:
+    return b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
+
+
+def _from_text(text: str) -> bytes:
+    """Only asked for what a MAC says is our own, hence well-formed."""
+    return a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"==")
 
 
 @lru_cache(maxsize=4096)
+def _written(*flows: Flow) -> str:
+    return _to_text(b"".join(map(_pack, flows)))
+
+
+@lru_cache(maxsize=4096)
+def _read(flows: str) -> tuple[TokenContent, TokenContent]:
+    """What it says to a request of the caller, and to one of the callee."""
+    caller, rest = _unpack(_from_text(flows))
+    callee, _ = _unpack(rest)
+    return TokenContent(True, caller, callee), TokenContent(False, callee, caller)
+
+
 def _pack(flow: Flow) -> bytes:
     code = _CODES[flow.transport]
     host = flow.host.encode("utf-8", "surrogateescape")[:255]
@@ -140,9 +147,7 @@ def _pack(flow: Flow) -> bytes:
     return b"%c%b%b%b" % (code, packed, flow.port.to_bytes(2, "big"), connection)
 
 
-@lru_cache(maxsize=4096)
 def _unpack(data: bytes) -> tuple[Flow, bytes]:
-    # Only called for what the MAC says is our own, hence well-formed.
     code = data[0]
     if code & _IS_IPV4:
         host, at = ".".join(map(str, data[1:5])), 5

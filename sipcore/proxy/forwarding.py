@@ -30,7 +30,7 @@ TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 class Forwarder:
     """Writes requests on behalf of one edge."""
 
-    __slots__ = ("_max_forwards", "_new_token", "_prefix", "_record_route", "_tokens", "_via", "edge")
+    __slots__ = ("_max_forwards", "_new_token", "_prefix", "_record_route", "_tokens", "edge", "via")
 
     def __init__(self, edge: Edge, new_token: Callable[[], str], tokens: FlowTokens, policy: Policy) -> None:
         self.edge = edge
@@ -38,13 +38,14 @@ class Forwarder:
         self._tokens = tokens
         self._max_forwards = policy.max_forwards
         self._prefix = f"{MAGIC_COOKIE}{edge.worker}."
-        self._via: dict[str, str] = {}
+        self.via: dict[str, str] = {}
+        "By transport, for all that SIP is spoken over: the Via value of ours, up to the token."
         self._record_route: dict[str, str] = {}
         owner = f".{edge.worker}" if edge.is_shared else ""
         for transport in TRANSPORTS:
             address = _written(edge.address_for(transport))
             parameter = "" if transport == "udp" else f";transport={transport}"
-            self._via[transport] = f"SIP/2.0/{transport.upper()} {address};rport;branch={self._prefix}"
+            self.via[transport] = f"SIP/2.0/{transport.upper()} {address};rport;branch={self._prefix}"
             self._record_route[transport] = f"{owner}@{address}{parameter};lr>"
 
     def own_route(self) -> re.Pattern[str]:
@@ -52,10 +53,6 @@ class Forwarder:
         written = {ending[ending.index("@") :] for ending in self._record_route.values()}
         endings = "|".join(sorted(map(re.escape, written)))
         return re.compile(rf"<sip:([A-Za-z0-9_-]+)(?:\.[A-Za-z0-9_~-]+)?(?:{endings})")
-
-    def speaks(self, transport: str) -> bool:
-        """Whether a transport is one that SIP is spoken over."""
-        return transport in self._via
 
     def to_target(self, request: Request, arrival: Flow, target: Target, *, keep_routes: bool = False) -> Request:
         """The copy for one target of a request outside any dialog, which came over `arrival`.
@@ -72,9 +69,11 @@ class Forwarder:
                 # RFC 5658 §3.3: each side must see the transport that it is to use, so there are two entries. The
                 # upper one is the callee's. They share the token, by which we know them to be one hop.
                 record_route = (*record_route, f"<sip:{token}{self._record_route[caller_side]}")
-        remove: tuple[str, ...] = ("proxy-authorization",) if request.has("proxy-authorization") else ()
+        remove: tuple[str, ...] = ()
+        if request.has_proxy_fields and request.has("proxy-authorization"):
+            remove = ("proxy-authorization",)
         skip = 0
-        if request.has("route"):
+        if request.route_lines:
             if keep_routes:
                 skip = own_routes(request, self.edge)
             else:
@@ -118,7 +117,7 @@ class Forwarder:
         forwarded = forward_request(
             request,
             target=uri,
-            via=self._via[flow.transport] + branch,
+            via=self.via[flow.transport] + branch,
             max_forwards=self._max_forwards if hops is None else max(hops - 1, 0),
             record_route=record_route,
             skip_routes=skip_routes,
@@ -155,7 +154,7 @@ class Forwarder:
             method,
             uri,
             [
-                ("Via", f"{self._via[flow.transport]}{self._new_token()}.0"),
+                ("Via", f"{self.via[flow.transport]}{self._new_token()}.0"),
                 ("Max-Forwards", str(self._max_forwards)),
                 *(("Route", value) for value in routes),
                 ("From", invite.header("from") or ""),

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..syntax import forward_response
+from ..transaction import NEVER, Timed
 from .best_response import SUBSCRIBER_ABSENT, choose
 from .branch import Branch
 from .cause import ANSWERED_ELSEWHERE, DECLINED_ELSEWHERE, ENDED, NO_ANSWER, PICKED_UP, TAKEN, Cause
@@ -43,7 +44,6 @@ from .takeover import Takeover
 if TYPE_CHECKING:
     from ..syntax import Response
     from ..transaction import ClientTransaction
-    from ..transaction.timers import Timer
     from .core import ProxyCore
     from .request import ServerRequest
     from .target import Target
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["ResponseContext"]
 
 
-class ResponseContext:
+class ResponseContext(Timed):
     """See the module."""
 
     __slots__ = (
@@ -65,8 +65,6 @@ class ResponseContext:
         "_is_invite",
         "_rang",
         "_request",
-        "_timer",
-        "_timer_at",
         "branches",
         "hold",
         "takeover",
@@ -91,8 +89,7 @@ class ResponseContext:
         self._deadline = now + (core.policy.call_deadline if self._is_invite else core.limits.non_invite_seconds)
         self._gone_at: float | None = None
         "When the caller, whose connection has closed, counts as gone."
-        self._timer: Timer | None = None
-        self._timer_at = 0.0
+        self.due = self.queued_for = NEVER
 
     @property
     def has_rung(self) -> bool:
@@ -156,9 +153,11 @@ class ResponseContext:
             return "barred"
         if self._count_reached and injected and not is_pickup:
             return "limit"
+        if not self.branches:
+            return "" if self._core.is_reachable(target.flow) else "no-flow"
         if len(self.branches) >= self._core.limits.branches:
             return "limit"
-        earlier = self._latest_branch(target.device_key) if self.branches else None
+        earlier = self._latest_branch(target.device_key)
         verdict = dispatch(earlier, target, is_pickup=is_pickup)
         if verdict is Verdict.DECLINED:
             return "declined"
@@ -246,12 +245,12 @@ class ResponseContext:
             if takeover.mode == "when_ringing":
                 self._give_up_originals(now)
             self._arm()
-        request = self._request
-        if not self._is_invite or request.is_final or request.transaction is None:
+        server = self._request.transaction
+        if not self._is_invite or server is None or server.is_final:
             return  # RFC 4320 §4.1: requests other than INVITE have no provisionals but 100
-        if response.body and not response.has("rseq") and not self._may_be_heard(branch):
+        if response.has_body and not response.has("rseq") and not self._may_be_heard(branch):
             return
-        self._core.layer.respond(request.transaction, forward_response(response), now)
+        self._core.layer.respond(server, forward_response(response), now)
 
     def _may_be_heard(self, branch: Branch) -> bool:
         """Whether early media of this branch may reach the caller: the first branch that has any keeps the floor.
@@ -266,8 +265,7 @@ class ResponseContext:
 
     def _success(self, branch: Branch, transaction: ClientTransaction, response: Response, now: float) -> None:
         request = self._request
-        to = response.header("to") or ""
-        if branch.answer_to == to:
+        if branch.answer_tag == response.to_tag:
             if self._is_invite and request.transaction is not None:  # retransmitted until the ACK comes (RFC 6026 §7.1)
                 self._core.layer.respond(request.transaction, forward_response(response), now)
             return
@@ -278,7 +276,7 @@ class ResponseContext:
                 absorb(self._core, branch, transaction, response, now)
             self.branch_over(branch, response.status)
             return
-        branch.answer_to = to
+        branch.answer_tag = response.to_tag
         takeover = self.takeover
         is_pickup = takeover is not None and branch in takeover.branches
         branch.state = "answered"
@@ -474,20 +472,14 @@ class ResponseContext:
         if self._request.is_final:
             return
         at = self._next_deadline()
-        if self._timer is not None:
-            if self._timer_at <= at:
-                return
-            self._timer.cancel()
-        self._timer_at = at
-        self._timer = self._core.queue.set(at, self._fire)
+        if at < self.due:
+            self._core.queue.set(self, at)
 
     def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._core.queue.cancel(self)
 
-    def _fire(self, now: float) -> None:
-        self._timer = None
+    def time_reached(self, now: float) -> None:
+        """Look at all deadlines."""
         try:
             self._look_at_the_clock(now)
         except Exception:

@@ -62,7 +62,7 @@ class Upcalls:
         is_invite = request.method == "INVITE"
         if is_invite:
             core.unanswered.append(transaction)
-        has_route = request.has("route")
+        has_route = bool(request.route_lines)
         if has_route and request.max_forwards != 0:
             hop = self._dialogs.hop(request, transaction.flow)
             if hop is not None and request.to_tag:

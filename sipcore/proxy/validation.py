@@ -35,6 +35,6 @@ def refusal(request: Request, edge: Edge) -> Refusal | None:
         return Refusal(483)
     if is_looped(request, edge):
         return Refusal(482)
-    if request.has("proxy-require"):
+    if request.has_proxy_fields and request.has("proxy-require"):
         return Refusal(420, (("Unsupported", ", ".join(request.values("proxy-require"))),))
     return None

@@ -123,6 +123,11 @@ class Message:
         """What stands behind the header block."""
         return self.raw[self.raw.find(b"\r\n\r\n") + 4 :]
 
+    @property
+    def has_body(self) -> bool:
+        """Whether anything does."""
+        return len(self.raw) > self.usual_end + 4 if self.usual_end else bool(self.body)
+
     # The index ---------------------------------------------------------------------------------------------------
 
     @remembered

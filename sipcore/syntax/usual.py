@@ -76,6 +76,8 @@ _HEAD = rf"""
           | max-forwards | route | expires | record-route ) : | (?i:proxy-) )
     [CEFMPRTVa-z]{_WORD}++:{_TEXT}*+
 ) ){{1,256}}
+(?(via)|(?!)) (?(from)|(?!)) (?(to)|(?!)) (?(call_id)|(?!)) (?(cseq_method)|(?!)) (?(content_length)|(?!))
+(?(method)(?(max_forwards)|(?!)))
 """
 
 
@@ -108,8 +110,6 @@ def read_usual_message(data: bytes, host: str = "", port: int = 0) -> Request | 
         from_, from_tag, to, to_tag,
         call_id, cseq_digits, cseq_method, content_length, _, max_forwards, more_routes, route, _, proxy,
     ) = head.groups()  # fmt: skip
-    if via is None or from_ is None or to is None or call_id is None or content_length is None or cseq_method is None:
-        return None
     length = len(data) - end - 4
     if length != int(content_length) or length > MAX_BODY_BYTES or end > MAX_HEADER_BYTES:
         return None
@@ -119,7 +119,7 @@ def read_usual_message(data: bytes, host: str = "", port: int = 0) -> Request | 
         response.raw = data
         response.usual_end = end
         response.status = int(status)
-        response.reason = reason if reason.isascii() else _read(reason)
+        response.reason = reason if reason.isascii() else _decode(reason)
         response.branch = branch
         response.from_tag = from_tag
         response.to_tag = to_tag or ""
@@ -127,7 +127,7 @@ def read_usual_message(data: bytes, host: str = "", port: int = 0) -> Request | 
         response.cseq_digits = cseq_digits
         response.cseq_method = _METHODS.get(cseq_method, cseq_method)
         return response
-    if method != cseq_method or max_forwards is None:
+    if method != cseq_method:
         return None
     if host:
         noted = _note_source(via, sent_by, host, port)
@@ -158,7 +158,7 @@ def read_usual_message(data: bytes, host: str = "", port: int = 0) -> Request | 
     if route is None:
         request.route_lines = ()
     elif more_routes is None:
-        request.route_lines = (_read(route).strip(LWS),)
+        request.route_lines = (_decode(route).strip(LWS),)
     else:
         request.route_lines = tuple(request.headers("route"))
     return request
@@ -180,5 +180,5 @@ def _note_source(via: str, sent_by: str, host: str, port: int) -> str | None:
     return f"{via};received={host}"
 
 
-def _read(octets: str) -> str:
+def _decode(octets: str) -> str:
     return octets if octets.isascii() else octets.encode("latin-1").decode("utf-8", "surrogateescape")

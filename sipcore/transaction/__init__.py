@@ -9,16 +9,17 @@ from .client import ClientTransaction
 from .layer import MAX_CLIENT_TRANSACTIONS, MAX_SERVER_TRANSACTIONS, TransactionLayer
 from .machine import State
 from .server import ServerTransaction
-from .timers import Timer, TimerQueue, Timers
+from .timers import NEVER, Timed, TimerQueue, Timers
 from .user import TransactionUser
 
 __all__ = [
     "MAX_CLIENT_TRANSACTIONS",
     "MAX_SERVER_TRANSACTIONS",
+    "NEVER",
     "ClientTransaction",
     "ServerTransaction",
     "State",
-    "Timer",
+    "Timed",
     "TimerQueue",
     "Timers",
     "TransactionLayer",

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .machine import Input, Machine
+from .timers import NEVER
 
 if TYPE_CHECKING:
     from sipcore.contract.flow import Flow
-    from sipcore.syntax import Request, Response
+    from sipcore.syntax import Request
 
     from .layer import TransactionLayer
 
@@ -20,10 +21,10 @@ class ClientTransaction(Machine):
     """A request that was sent, and the responses to it. Made by `TransactionLayer.start_client`.
 
     Public: `branch`, `request`, `flow`, `method`, `state`, `user` (a slot for the transaction user), `started_at`,
-    `provisional_seen`, `cancel_sent`, `abandoned`.
+    `cancel_sent`, `abandoned`.
     """
 
-    __slots__ = ("_held_cancel", "abandoned", "branch", "cancel_sent", "provisional_seen", "started_at")
+    __slots__ = ("_held_cancel", "abandoned", "branch", "cancel_sent", "started_at")
 
     request: Request
 
@@ -36,12 +37,11 @@ class ClientTransaction(Machine):
         self.state = self.INITIAL
         self.user = None
         self.started_at = now
-        self.provisional_seen = False
         self.cancel_sent = False
         "Whether a CANCEL has left; one that is held back has not."
         self.abandoned = False
         self._held_cancel: Sequence[tuple[str, str]] | None = None
-        self._timer = None
+        self.due = self.queued_for = NEVER
 
     def start(self, now: float) -> None:
         """Send the request and start its timers."""
@@ -50,10 +50,6 @@ class ClientTransaction(Machine):
     def refuse(self, now: float) -> None:
         """Send nothing, and fail as soon as the queue is fired: the transaction is over the limit."""
         self._end_at(now, Input.TRANSPORT_ERROR)
-
-    def receive(self, response: Response, now: float) -> None:
-        """Take a response that matches this transaction."""
-        raise NotImplementedError
 
     # actions
 

@@ -52,6 +52,7 @@ from sipcore.syntax import make_ack, make_cancel
 
 from .client import ClientTransaction
 from .machine import Input, State, Table
+from .timers import NEVER
 
 if TYPE_CHECKING:
     from sipcore.syntax import Response
@@ -77,7 +78,7 @@ class InviteClientTransaction(ClientTransaction):
         (CALLING, Input.TIMER_B): (TERMINATED, ("end", "tell_timeout")),
         (CALLING, Input.PROVISIONAL): (
             PROCEEDING,
-            ("stop_timer", "send_held_cancel", "bound_if_abandoned", "pass_up"),
+            ("stop_timer", "do_what_was_held", "pass_up"),
         ),
         (CALLING, Input.SUCCESS): (ACCEPTED, ("start_timer_m", "pass_up")),
         (CALLING, Input.FAILURE): (COMPLETED, ("send_ack", "start_timer_d", "pass_up")),
@@ -100,23 +101,13 @@ class InviteClientTransaction(ClientTransaction):
         (ACCEPTED, Input.TIMER_M): (TERMINATED, ("end",)),
     }
     REPEAT_INPUT = Input.TIMER_A
+    BY_CLASS = (Input.FAILURE, Input.PROVISIONAL, Input.SUCCESS, *[Input.FAILURE] * 4)
 
     def start(self, now: float) -> None:
-        timers = self._layer.timers
-        if self.flow.is_reliable:
-            self._end_in(timers.timer_b, Input.TIMER_B, now)
-        else:
-            self._repeat_and_end_in(timers.timer_a, timers.timer_b, Input.TIMER_B, now)
-        self._layer.send(self.request.raw, self.flow, self)
-
-    def receive(self, response: Response, now: float) -> None:
-        status = response.status
-        if status < 200:
-            self.step(Input.PROVISIONAL, now, response)
-        elif status < 300:
-            self.step(Input.SUCCESS, now, response)
-        else:
-            self.step(Input.FAILURE, now, response)
+        layer, flow = self._layer, self.flow
+        timers = layer.timers
+        self._start_timers(None if flow.is_reliable else timers.timer_a, timers.timer_b, Input.TIMER_B, now)
+        layer.send(self.request.raw, flow, self)
 
     # actions
 
@@ -127,7 +118,7 @@ class InviteClientTransaction(ClientTransaction):
         self._end_in(0.0 if self.flow.is_reliable else self._layer.timers.timer_d, Input.TIMER_D, now)
 
     def start_timer_m(self, message: Any, now: float) -> None:
-        self._end_in(self._layer.timers.timer_m, Input.TIMER_M, now)
+        self._end_at(now + self._layer.timers.timer_m, Input.TIMER_M)
 
     def send_ack(self, message: Response, now: float) -> None:
         # Built anew for each retransmission: rarer than the memory it would take to keep it.
@@ -138,9 +129,12 @@ class InviteClientTransaction(ClientTransaction):
         if self._held_cancel is None:
             self._held_cancel = message
 
-    def send_held_cancel(self, message: Any, now: float) -> None:
+    def do_what_was_held(self, message: Any, now: float) -> None:
+        """What was asked for when nobody had responded yet."""
         if self._held_cancel is not None:
             self.send_cancel(self._held_cancel, now)
+        if self.abandoned:
+            self.bound_if_abandoned(message, now)
 
     def send_cancel(self, message: Sequence[tuple[str, str]], now: float) -> None:
         if not self.cancel_sent:
@@ -151,10 +145,9 @@ class InviteClientTransaction(ClientTransaction):
 
     def bound_if_abandoned(self, message: Any, now: float) -> None:
         """In Proceeding only the transaction user ends the wait (timer C); of an abandoned one nobody thinks."""
-        if self.abandoned and self._timer is None:
+        if self.abandoned and self.due == NEVER:
             self._end_at(self.started_at + ABANDONED_SECONDS, Input.ABANDONED)
 
     def pass_up(self, message: Response, now: float) -> None:
-        self.provisional_seen = self.provisional_seen or message.status < 200
         if not self.abandoned or message.status < 300:
             self._layer.user.response_received(self, message, now)

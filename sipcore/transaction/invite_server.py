@@ -46,7 +46,7 @@ from .machine import Input, State, Table
 from .server import ServerTransaction
 
 if TYPE_CHECKING:
-    from sipcore.syntax import Request, Response
+    from sipcore.syntax import Request
 
 
 __all__ = ["InviteServerTransaction"]
@@ -78,24 +78,13 @@ class InviteServerTransaction(ServerTransaction):
         (ACCEPTED, Input.TIMER_L): (TERMINATED, ("end",)),
     }
     REPEAT_INPUT = Input.TIMER_G
-
-    def respond(self, response: Response, now: float) -> None:
-        status = response.status
-        if status < 200:
-            self.step(Input.SEND_PROVISIONAL, now, response)
-        elif status < 300:
-            self.step(Input.SEND_SUCCESS, now, response)
-        else:
-            self.step(Input.SEND_FAILURE, now, response)
+    BY_CLASS = (Input.SEND_FAILURE, Input.SEND_PROVISIONAL, Input.SEND_SUCCESS, *[Input.SEND_FAILURE] * 4)
 
     # actions
 
     def start_timers_g_and_h(self, message: Any, now: float) -> None:
         timers = self._layer.timers
-        if self.flow.is_reliable:
-            self._end_in(timers.timer_h, Input.TIMER_H, now)
-        else:
-            self._repeat_and_end_in(timers.timer_g, timers.timer_h, Input.TIMER_H, now)
+        self._start_timers(None if self.flow.is_reliable else timers.timer_g, timers.timer_h, Input.TIMER_H, now)
 
     def restart_timer_g(self, message: Any, now: float) -> None:
         self._repeat_in(min(2 * self._interval, self._layer.timers.t2), now)
@@ -104,7 +93,7 @@ class InviteServerTransaction(ServerTransaction):
         self._end_in(0.0 if self.flow.is_reliable else self._layer.timers.timer_i, Input.TIMER_I, now)
 
     def start_timer_l(self, message: Any, now: float) -> None:
-        self._end_in(self._layer.timers.timer_l, Input.TIMER_L, now)
+        self._end_at(now + self._layer.timers.timer_l, Input.TIMER_L)
 
     def tell_acknowledged(self, message: Request, now: float) -> None:
         self._layer.user.acknowledged(self, now)

@@ -15,7 +15,7 @@ from sipcore.syntax import Response, make_response
 from .client import ClientTransaction
 from .invite_client import InviteClientTransaction
 from .invite_server import InviteServerTransaction
-from .keys import ClientKey, ServerKey, client_key, invite_key, is_rfc2543, server_key
+from .keys import ClientKey, ServerKey, invite_key, is_rfc2543, server_key
 from .machine import Input, State
 from .non_invite_client import NonInviteClientTransaction
 from .non_invite_server import NonInviteServerTransaction
@@ -130,11 +130,11 @@ class TransactionLayer:
 
     def receive_response(self, response: Response, flow: Flow, now: float) -> None:
         """Match a response to its client transaction (§17.1.3); one that matches none is a stray."""
-        transaction = self._clients.get(client_key(response))
+        transaction = self._clients.get((response.branch, response.cseq_method))
         if transaction is None:
             self.user.stray_response(response, flow, now)
         else:
-            transaction.receive(response, now)
+            transaction.step(transaction.BY_CLASS[response.status // 100], now, response)
 
     def server_of(self, request: Request) -> ServerTransaction | None:
         """The server transaction that a request belongs to: its own, that of a retransmission, the INVITE of a CANCEL or ACK."""
@@ -154,7 +154,7 @@ class TransactionLayer:
         A 2xx to an INVITE may be followed by more of them (RFC 6026: Accepted). Anything else after a final response is
         discarded (§17.2.1, §17.2.2), as is everything once the transaction has terminated.
         """
-        transaction.respond(response, now)
+        transaction.step(transaction.BY_CLASS[response.status // 100], now, response)
 
     def start_client(self, request: Request, flow: Flow, now: float, user: object = None) -> ClientTransaction:
         """Send a request, reliably. Its top Via carries a branch never used before, which is the transaction's key.

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .timers import NEVER, Timed
+
 if TYPE_CHECKING:
     from sipcore.contract.flow import Flow
 
     from .layer import TransactionLayer
-    from .timers import Timer
 
 __all__ = ["Input", "Machine", "State", "Table"]
 
@@ -76,11 +77,11 @@ Table = Mapping[tuple[State, Input], tuple[State, tuple[str, ...]]]
 Action = Callable[[Any, Any, float], None]
 
 
-class Machine:
-    """A transaction: where it stands, its timer, and its table.
+class Machine(Timed):
+    """A transaction: where it stands, what it waits for, and its table.
 
-    The RFC gives each state at most one timer that ends it, and beside it at most one that repeats (A, E, G). Both are
-    kept in one `Timer`, set for whichever comes first; when they coincide the state ends.
+    The RFC gives each state at most one timer that ends it, and beside it at most one that repeats (A, E, G). It waits for
+    whichever comes first; when they coincide the state ends.
 
     There is no `__init__`: those of ClientTransaction and ServerTransaction set every slot, in one call, on the hot path.
     """
@@ -90,7 +91,6 @@ class Machine:
         "_ends_at",
         "_interval",
         "_layer",
-        "_timer",
         "flow",
         "method",
         "request",
@@ -100,6 +100,8 @@ class Machine:
 
     TABLE: ClassVar[Table] = {}
     INITIAL: ClassVar[State]
+    BY_CLASS: ClassVar[tuple[Input, ...]]
+    "The input that a response is, by the first digit of its status: received by a client, sent by a server."
     REPEAT_INPUT: ClassVar[Input]
     _moves: ClassVar[dict[State, dict[Input, tuple[State, tuple[Action, ...]]]]]
 
@@ -109,7 +111,6 @@ class Machine:
     user: Any
     "Left to the transaction user."
     _layer: TransactionLayer
-    _timer: Timer | None
     _interval: float
     "Seconds to the next repetition, since the last; as long as something is repeated."
     _ends_at: float
@@ -144,27 +145,26 @@ class Machine:
             self._end_at(now + seconds, given)
 
     def _end_at(self, when: float, given: Input) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         self._ends_at = when
         self._end_input = given
-        self._timer = self._layer.queue.set(when, self._fire)
+        self._layer.queue.set(self, when)
 
-    def _repeat_and_end_in(self, interval: float, seconds: float, given: Input, now: float) -> None:
-        """Have REPEAT_INPUT come after `interval`, and the state end by `given`."""
-        self._ends_at = now + seconds
+    def _start_timers(self, interval: float | None, seconds: float, given: Input, now: float) -> None:
+        """Have the state end by `given`, and REPEAT_INPUT come after `interval`, if there is one."""
+        self._ends_at = when = now + seconds
         self._end_input = given
-        self._repeat_in(interval, now)
+        if interval is not None:
+            self._interval = interval
+            when = min(now + interval, when)
+        self._layer.queue.set(self, when)
 
     def _repeat_in(self, interval: float, now: float) -> None:
         self._interval = interval
-        self._timer = self._layer.queue.set(min(now + interval, self._ends_at), self._fire)
+        self._layer.queue.set(self, min(now + interval, self._ends_at))
 
-    def _fire(self, now: float) -> None:
-        self._timer = None
+    def time_reached(self, now: float) -> None:
         self.step(self._end_input if now >= self._ends_at else self.REPEAT_INPUT, now)
 
     def stop_timer(self, message: Any, now: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.due != NEVER:
+            self._layer.queue.cancel(self)

@@ -72,17 +72,13 @@ class NonInviteClientTransaction(ClientTransaction):
         (COMPLETED, Input.TIMER_K): (TERMINATED, ("end",)),
     }
     REPEAT_INPUT = Input.TIMER_E
+    BY_CLASS = (Input.FINAL, Input.PROVISIONAL, *[Input.FINAL] * 5)
 
     def start(self, now: float) -> None:
-        timers = self._layer.timers
-        if self.flow.is_reliable:
-            self._end_in(timers.timer_f, Input.TIMER_F, now)
-        else:
-            self._repeat_and_end_in(timers.timer_e, timers.timer_f, Input.TIMER_F, now)
-        self._layer.send(self.request.raw, self.flow, self)
-
-    def receive(self, response: Response, now: float) -> None:
-        self.step(Input.PROVISIONAL if response.status < 200 else Input.FINAL, now, response)
+        layer, flow = self._layer, self.flow
+        timers = layer.timers
+        self._start_timers(None if flow.is_reliable else timers.timer_e, timers.timer_f, Input.TIMER_F, now)
+        layer.send(self.request.raw, flow, self)
 
     # actions
 
@@ -96,6 +92,5 @@ class NonInviteClientTransaction(ClientTransaction):
         self._end_in(0.0 if self.flow.is_reliable else self._layer.timers.timer_k, Input.TIMER_K, now)
 
     def pass_up(self, message: Response, now: float) -> None:
-        self.provisional_seen = self.provisional_seen or message.status < 200
         if not self.abandoned:
             self._layer.user.response_received(self, message, now)

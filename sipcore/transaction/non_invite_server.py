@@ -45,7 +45,7 @@ from .machine import Input, State, Table
 from .server import ServerTransaction
 
 if TYPE_CHECKING:
-    from sipcore.syntax import Response
+    pass
 
 
 __all__ = ["NonInviteServerTransaction"]
@@ -71,9 +71,7 @@ class NonInviteServerTransaction(ServerTransaction):
         (COMPLETED, Input.TIMER_J): (TERMINATED, ("end",)),
         (COMPLETED, Input.TRANSPORT_ERROR): (TERMINATED, ("end",)),
     }
-
-    def respond(self, response: Response, now: float) -> None:
-        self.step(Input.SEND_PROVISIONAL if response.status < 200 else Input.SEND_FINAL, now, response)
+    BY_CLASS = (Input.SEND_FINAL, Input.SEND_PROVISIONAL, *[Input.SEND_FINAL] * 5)
 
     # actions
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .machine import Machine
+from .timers import NEVER
 
 if TYPE_CHECKING:
     from sipcore.contract.flow import Flow
@@ -39,11 +40,7 @@ class ServerTransaction(Machine):
         "The response sent last: what a retransmission of the request is answered with."
         self.is_final = False
         "Whether a final response has been sent."
-        self._timer = None
-
-    def respond(self, response: Response, now: float) -> None:
-        """Take a response from the transaction user."""
-        raise NotImplementedError
+        self.due = self.queued_for = NEVER
 
     # actions
 

@@ -1,18 +1,20 @@
 """Timer values of RFC 3261 §17 (table 4), and the one queue in which all timers of a worker wait.
 
-Nothing in here looks at a clock. A timer is set for a moment, and whoever owns the queue says what time it is.
+Nothing in here looks at a clock. Something waits for a moment, and whoever owns the queue says what time it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
+from math import inf
 
-__all__ = ["Timer", "TimerQueue", "Timers"]
+__all__ = ["NEVER", "Timed", "TimerQueue", "Timers"]
 
-MAX_CANCELLED = 512
-"How many cancelled timers the queue carries before it looks whether they are the majority."
+NEVER = inf
+
+MAX_STALE = 512
+"How many entries that mean nothing the queue carries at least before it looks whether they are the majority."
 
 BUCKETS_PER_SECOND = 4
 "A power of two, so that no rounding tells a moment's bucket wrong."
@@ -79,85 +81,97 @@ class Timers:
             object.__setattr__(self, name, seconds)
 
 
-class Timer:
-    """One timer that was set; it fires once or is cancelled."""
+class Timed:
+    """Whatever waits for a moment: for one at a time, at which `time_reached` is called.
 
-    __slots__ = ("_callback", "_queue")
+    It is its own timer, for there are three or four of these in each call and nearly all are put off, or given up, long
+    before they are due.
+    """
 
-    def __init__(self, queue: TimerQueue, callback: Callable[[float], None]) -> None:
-        self._queue = queue
-        self._callback: Callable[[float], None] | None = callback
+    __slots__ = ("due", "queued_for")
 
-    @property
-    def is_pending(self) -> bool:
-        """Whether it has neither fired nor been cancelled."""
-        return self._callback is not None
+    due: float
+    "When it is to be called; NEVER for not at all. Set by the queue."
+    queued_for: float
+    "The moment of its earliest entry in the queue; NEVER while there is none."
 
-    def cancel(self) -> None:
-        """See to it that the timer does not fire. Harmless when it has fired, or was cancelled before."""
-        if self._callback is not None:
-            self._callback = None  # also breaks the cycle timer -> bound method -> transaction -> timer
-            self._queue._one_cancelled()
+    def time_reached(self, now: float) -> None:
+        """The moment has come."""
+        raise NotImplementedError
 
 
 class TimerQueue:
-    """All pending timers: those that are due soon in a heap, all others in buckets of a quarter of a second.
+    """All that wait for a moment: those that are due soon in a heap, all others in buckets of a quarter of a second.
 
-    Nearly every timer of SIP is cancelled long before it is due. In a bucket it costs an append to set and nothing to
-    throw away; only what is left of a bucket when its time comes is put in order, in a heap that stays small.
+    What is put off keeps its place, and goes to its new one when that comes up. What is given up just says so. A bucket
+    costs an append, and only what is left of it when its time comes is put in order, in a heap that stays small.
 
-    Cancelling only marks. The marked ones go when their bucket is opened, or together once they are the majority, so the
-    queue never holds more than twice the pending timers (and MAX_CANCELLED).
+    Entries that mean nothing any more go when their bucket is opened, or together once they may be the majority by far, so
+    the queue never holds more than four times what waits (and MAX_STALE).
     """
 
-    __slots__ = ("_buckets", "_cancelled", "_heap", "_horizon", "_numbers", "_sequence", "_size")
+    __slots__ = ("_buckets", "_given_up", "_heap", "_horizon", "_numbers", "_patience", "_sequence")
 
     def __init__(self) -> None:
-        self._heap: list[Entry] = []
-        self._buckets: dict[int, list[Entry]] = {}
+        self._heap: list[tuple[float, int, Timed]] = []  # tuples are compared without running Python
+        self._buckets: dict[int, list[Timed]] = {}
         self._numbers: list[int] = []  # a heap of the keys of _buckets
-        self._horizon = 0  # buckets before this number have been opened: their timers go to the heap
+        self._horizon = 0  # buckets before this number have been opened: what is due then goes to the heap
         self._sequence = 0
-        self._size = 0  # entries in heap and buckets
-        self._cancelled = 0  # of those
+        self._given_up = 0  # since the last look at how many entries that has left
+        self._patience = MAX_STALE  # so many are given up until the next look, which costs a look at all
 
     def __len__(self) -> int:
-        """How many timers are pending."""
-        return self._size - self._cancelled
+        """How many wait for a moment. Counted anew, so not for often."""
+        return sum(timed.due != NEVER for timed in self._all())
 
-    def set(self, when: float, callback: Callable[[float], None]) -> Timer:
-        """Have `callback(now)` called by the first `fire` at or after `when`. Equal moments fire in the order set."""
-        timer = Timer(self, callback)
-        self._sequence = sequence = self._sequence + 1
-        self._size += 1
-        number = int(when * BUCKETS_PER_SECOND)
-        if number < self._horizon:
-            heappush(self._heap, (when, sequence, timer))
-        elif (bucket := self._buckets.get(number)) is not None:
-            bucket.append((when, sequence, timer))
-        else:
-            self._buckets[number] = [(when, sequence, timer)]
-            heappush(self._numbers, number)
-        return timer
+    def set(self, timed: Timed, when: float) -> None:
+        """Have it called by the first `fire` at or after `when`, and not when it had waited for until now.
+
+        Equal moments come in the order in which they were set, unless they were put off.
+        """
+        timed.due = when
+        if when < timed.queued_for:
+            timed.queued_for = when
+            number = int(when * BUCKETS_PER_SECOND)
+            if number < self._horizon:
+                self._sequence = sequence = self._sequence + 1
+                heappush(self._heap, (when, sequence, timed))
+            elif number in self._buckets:
+                self._buckets[number].append(timed)
+            else:
+                self._buckets[number] = [timed]
+                heappush(self._numbers, number)
+
+    def cancel(self, timed: Timed) -> None:
+        """Have it not called. Harmless when it does not wait."""
+        if timed.due != NEVER:
+            timed.due = NEVER
+            self._given_up = given_up = self._given_up + 1
+            if given_up > self._patience:
+                self._look_after_the_stale()
 
     def next_deadline(self) -> float | None:
-        """When the next timer is due; None when there is none."""
-        heap, numbers = self._heap, self._numbers
+        """When the next one is due; None when nothing waits."""
+        heap = self._heap
         while True:
-            while heap and heap[0][2]._callback is None:
+            if heap:  # no bucket has anything earlier
+                when, _, timed = heap[0]
+                if timed.due == when:
+                    return when
                 heappop(heap)
-                self._size -= 1
-                self._cancelled -= 1
-            if numbers and (not heap or heap[0][0] * BUCKETS_PER_SECOND >= numbers[0]):
+                if timed.queued_for == when:
+                    self._requeue(timed)
+            elif self._numbers:
                 self._open_bucket()
             else:
-                return heap[0][0] if heap else None
+                return None
 
     def fire(self, now: float) -> int:
-        """Call every timer that is due, in order, and return how many were.
+        """Call all that are due, in order, and return how many were.
 
-        A timer that a callback sets for a moment already past fires in the same call. A callback that raises ends the
-        call; the timers after it stay, due.
+        What is set meanwhile for a moment already past comes in the same call. One that raises ends the call; those after
+        it stay, due.
         """
         horizon = int(now * BUCKETS_PER_SECOND) + 1
         while self._numbers and self._numbers[0] < horizon:
@@ -166,46 +180,44 @@ class TimerQueue:
         heap = self._heap
         fired = 0
         while heap and heap[0][0] <= now:
-            timer = heappop(heap)[2]
-            self._size -= 1
-            callback = timer._callback
-            if callback is None:
-                self._cancelled -= 1
-                continue
-            timer._callback = None
-            fired += 1
-            callback(now)
+            when, _, timed = heappop(heap)
+            if timed.queued_for == when:  # else it was entered anew elsewhere
+                if timed.due == when:
+                    timed.due = timed.queued_for = NEVER
+                    fired += 1
+                    timed.time_reached(now)
+                else:
+                    self._requeue(timed)
         return fired
+
+    def _requeue(self, timed: Timed) -> None:
+        """Its entry has been taken out; enter it where it belongs, if it still waits."""
+        timed.queued_for = NEVER
+        if timed.due != NEVER:
+            self.set(timed, timed.due)
 
     def _open_bucket(self) -> None:
         number = heappop(self._numbers)
-        entries = self._buckets.pop(number)
         self._horizon = max(self._horizon, number + 1)
-        for entry in entries:
-            if entry[2]._callback is not None:
-                heappush(self._heap, entry)
-            else:
-                self._size -= 1
-                self._cancelled -= 1
+        for timed in self._buckets.pop(number):
+            if timed.queued_for != NEVER and int(timed.queued_for * BUCKETS_PER_SECOND) == number:
+                self._requeue(timed)
 
-    def _one_cancelled(self) -> None:
-        self._cancelled += 1
-        if self._cancelled > MAX_CANCELLED and self._cancelled * 2 > self._size:
-            self._sweep()
+    def _all(self) -> list[Timed]:
+        """Each that has an entry, once."""
+        entered = [entry[2] for entry in self._heap]
+        for bucket in self._buckets.values():
+            entered += bucket
+        return list({id(timed): timed for timed in entered}.values())
 
-    def _sweep(self) -> None:
-        # The lists are changed in place: `fire` may be in the middle of them.
-        self._heap[:] = _pending(self._heap)
-        heapify(self._heap)
-        self._buckets = {number: kept for number, bucket in self._buckets.items() if (kept := _pending(bucket))}
-        self._numbers[:] = sorted(self._buckets)
-        self._size -= self._cancelled
-        self._cancelled = 0
-
-
-Entry = tuple[float, int, Timer]
-"(when, sequence, timer): tuples are compared without running Python."
-
-
-def _pending(entries: list[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry[2]._callback is not None]
+    def _look_after_the_stale(self) -> None:
+        self._given_up = 0
+        entered = self._all()
+        if sum(timed.due == NEVER for timed in entered) * 2 > len(entered):
+            # The lists are changed in place: `fire` may be in the middle of them.
+            self._heap.clear()
+            self._numbers.clear()
+            self._buckets.clear()
+            for timed in entered:
+                self._requeue(timed)
+        self._patience = max(MAX_STALE, 2 * len(self))

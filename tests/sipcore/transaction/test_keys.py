@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sipcore.syntax import parse_message
-from sipcore.transaction.keys import client_key, invite_key, is_rfc2543, server_key
+from sipcore.transaction.keys import invite_key, is_rfc2543, server_key
 from tests.support import sip
 
 INVITE = sip.invite()
@@ -46,15 +46,6 @@ def test_sent_by_is_compared_without_regard_to_case():
 def test_a_cancel_is_for_the_invite_of_its_branch():
     """RFC 3261 §9.2."""
     assert invite_key(parse_message(sip.cancel(INVITE))) == key(INVITE)
-
-
-def test_a_response_is_matched_by_branch_and_method():
-    """RFC 3261 §17.1.3: the method is needed since a CANCEL has the branch of its INVITE."""
-    responses = [sip.response(INVITE, 180), sip.response(sip.cancel(INVITE), 200)]
-
-    keys = [client_key(parse_message(response)) for response in responses]
-
-    assert keys == [("z9hG4bK-alice-1", "INVITE"), ("z9hG4bK-alice-1", "CANCEL")]
 
 
 OLD_INVITE = sip.invite(**OLD)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcore.transaction import TimerQueue, Timers
-from sipcore.transaction.timers import MAX_CANCELLED
+from sipcore.transaction import NEVER, Timed, TimerQueue, Timers
+from sipcore.transaction.timers import MAX_STALE
 
 DEFAULTS = {
     "timer_a": 0.5,
@@ -43,10 +43,25 @@ def test_timers_cannot_be_changed():
         Timers().t1 = 1.0
 
 
+class Bell(Timed):
+    def __init__(self, ring):
+        self.ring = ring
+        self.due = self.queued_for = NEVER
+
+    def time_reached(self, now):
+        self.ring(now)
+
+
+def set_bell(queue, when, ring):
+    bell = Bell(ring)
+    queue.set(bell, when)
+    return bell
+
+
 def test_timers_fire_in_order_once_they_are_due():
     queue, fired = TimerQueue(), []
     for when in (3.0, 1.0, 2.0):
-        queue.set(when, lambda now, when=when: fired.append((when, now)))
+        set_bell(queue, when, lambda now, when=when: fired.append((when, now)))
 
     assert queue.next_deadline() == 1.0
     assert queue.fire(0.9) == 0
@@ -58,7 +73,7 @@ def test_timers_fire_in_order_once_they_are_due():
 def test_timers_of_the_same_moment_fire_in_the_order_they_were_set():
     queue, fired = TimerQueue(), []
     for name in "abc":
-        queue.set(1.0, lambda now, name=name: fired.append(name))
+        set_bell(queue, 1.0, lambda now, name=name: fired.append(name))
 
     queue.fire(1.0)
 
@@ -67,38 +82,38 @@ def test_timers_of_the_same_moment_fire_in_the_order_they_were_set():
 
 def test_a_cancelled_timer_neither_fires_nor_counts():
     queue, fired = TimerQueue(), []
-    timer = queue.set(1.0, fired.append)
-    queue.set(2.0, fired.append)
+    timer = set_bell(queue, 1.0, fired.append)
+    set_bell(queue, 2.0, fired.append)
 
-    timer.cancel()
-    timer.cancel()
+    queue.cancel(timer)
+    queue.cancel(timer)
 
-    assert (len(queue), queue.next_deadline(), timer.is_pending) == (1, 2.0, False)
+    assert (len(queue), queue.next_deadline(), timer.due) == (1, 2.0, NEVER)
     assert queue.fire(5.0) == 1
     assert (fired, len(queue), queue.next_deadline()) == ([5.0], 0, None)
 
 
 def test_cancelling_a_timer_that_has_fired_does_not_upset_the_count():
     queue = TimerQueue()
-    timer = queue.set(1.0, lambda now: None)
+    timer = set_bell(queue, 1.0, lambda now: None)
     queue.fire(1.0)
 
-    timer.cancel()
+    queue.cancel(timer)
 
-    queue.set(2.0, lambda now: None)
+    set_bell(queue, 2.0, lambda now: None)
     assert len(queue) == 1
 
 
 def test_a_callback_may_set_and_cancel_timers():
     queue, fired = TimerQueue(), []
-    later = queue.set(2.0, lambda now: fired.append("later"))
+    later = set_bell(queue, 2.0, lambda now: fired.append("later"))
 
     def first(now):
-        later.cancel()
-        queue.set(now, lambda now: fired.append("at once"))
-        queue.set(now + 1, lambda now: fired.append("tomorrow"))
+        queue.cancel(later)
+        set_bell(queue, now, lambda now: fired.append("at once"))
+        set_bell(queue, now + 1, lambda now: fired.append("tomorrow"))
 
-    queue.set(1.0, first)
+    set_bell(queue, 1.0, first)
 
     assert queue.fire(2.0) == 2
     assert (fired, len(queue)) == (["at once"], 1)
@@ -106,8 +121,8 @@ def test_a_callback_may_set_and_cancel_timers():
 
 def test_after_a_callback_that_raises_the_others_are_still_due():
     queue, fired = TimerQueue(), []
-    queue.set(1.0, lambda now: 1 / 0)
-    queue.set(1.0, fired.append)
+    set_bell(queue, 1.0, lambda now: 1 / 0)
+    set_bell(queue, 1.0, fired.append)
 
     with pytest.raises(ZeroDivisionError):
         queue.fire(1.0)
@@ -119,11 +134,11 @@ def test_after_a_callback_that_raises_the_others_are_still_due():
 def test_cancelled_timers_do_not_pile_up():
     """A worker cancels a timer B of 32 s for nearly every request: it must not carry half a minute of them."""
     queue = TimerQueue()
-    keep = [queue.set(1e6 + number, lambda now: None) for number in range(100)]
+    keep = [set_bell(queue, 1e6 + number, lambda now: None) for number in range(100)]
 
-    for number in range(20 * MAX_CANCELLED):
-        queue.set(32.0 + number, lambda now: None).cancel()
-        assert len(queue._heap) <= 2 * len(keep) + 2 * MAX_CANCELLED
+    for number in range(20 * MAX_STALE):
+        queue.cancel(set_bell(queue, 32.0 + number, lambda now: None))
+        assert len(queue._all()) <= 2 * len(keep) + 2 * MAX_STALE
 
     assert len(queue) == len(keep)
     assert queue.next_deadline() == 1e6
@@ -133,11 +148,50 @@ def test_cancelled_timers_do_not_pile_up():
 def test_exactly_the_timers_that_are_due_and_not_cancelled_fire_in_order(plan, now):
     queue, fired = TimerQueue(), []
     for when, cancelled in plan:
-        timer = queue.set(when, lambda _, when=when: fired.append(when))
+        timer = set_bell(queue, when, lambda _, when=when: fired.append(when))
         if cancelled:
-            timer.cancel()
+            queue.cancel(timer)
 
     queue.fire(now)
 
     assert fired == sorted(when for when, cancelled in plan if not cancelled and when <= now)
     assert len(queue) == sum(not cancelled and when > now for when, cancelled in plan)
+
+
+def test_what_is_put_off_is_called_once_and_then():
+    queue, fired = TimerQueue(), []
+    bell = set_bell(queue, 1.0, fired.append)
+
+    for when in (3.0, 2.0, 2.5):
+        queue.set(bell, when)
+
+    assert (queue.next_deadline(), len(queue)) == (2.5, 1)
+    assert [queue.fire(now) for now in (2.4, 2.6, 9.0)] == [0, 1, 0]
+    assert (fired, len(queue), queue.next_deadline()) == ([2.6], 0, None)
+
+
+MOVES = st.lists(
+    st.tuples(st.integers(0, 3), st.one_of(st.none(), st.floats(0, 40)), st.one_of(st.just(0.0), st.floats(0, 3))),
+    max_size=80,
+)
+
+
+@given(MOVES)
+def test_whatever_is_set_put_off_and_given_up_each_is_called_when_it_is_due(moves):
+    """Against a queue that looks at everything there is, each time."""
+    queue, now, due, expected, called = TimerQueue(), 0.0, {}, [], []
+    bells = [Bell(lambda now, number=number: called.append((number, now))) for number in range(4)]
+    for number, after, passes in moves:
+        if after is None:
+            queue.cancel(bells[number])
+            due.pop(number, None)
+        else:
+            queue.set(bells[number], now + after)
+            due[number] = now + after
+        now += passes
+        expected += [(number, now) for number in sorted(due) if due[number] <= now]
+        due = {number: when for number, when in due.items() if when > now}
+        queue.fire(now)
+
+        assert sorted(called) == sorted(expected)
+        assert (len(queue), queue.next_deadline()) == (len(due), min(due.values(), default=None))
