@@ -224,6 +224,10 @@ class World:
         """The events of that name, in order."""
         return [event for event in self.store.events if event.name == name]
 
+    def names(self, *prefixes: str) -> list[str]:
+        """The names of all events so far that begin like one of these, in order."""
+        return [event.name for event in self.store.events if event.name.startswith(prefixes)]
+
     @property
     def errors(self) -> list[str]:
         """The failures of the script so far: where, and what."""
