@@ -1,4 +1,6 @@
-"""Finished calls and their branches, as `sipcore.contract.calls` describes them; written by `ledger.py` alone."""
+"""Finished calls and their branches, as `sipcore.contract.calls` describes them; written by `ledger.py` and
+`timeline.py` alone.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-__all__ = ["CallBranchRecord", "CallRecord"]
+__all__ = ["CallBranchRecord", "CallEvent", "CallRecord", "LogPosition"]
 
 
 class CallRecord(models.Model):
@@ -84,3 +86,35 @@ class CallBranchRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.target} {self.state}"
+
+
+class CallEvent(models.Model):
+    """One event of a call, out of the event log, which does not go back as far as the records of calls do."""
+
+    call_uid = models.CharField(max_length=64)
+    cursor = models.CharField(max_length=40)
+    event_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    node = models.CharField(max_length=255, blank=True)
+    cause_id = models.CharField(max_length=64, blank=True)
+    attributes = models.TextField(default="{}")
+    "JSON in ASCII: what a phone sends may be nothing that jsonb would take."
+
+    class Meta:
+        ordering = ("at", "pk")
+        indexes = (models.Index(fields=("at",), name="call_events_by_age"),)
+        constraints = (models.UniqueConstraint(fields=("call_uid", "cursor"), name="one_record_per_event"),)
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.call_uid}"
+
+
+class LogPosition(models.Model):
+    """How far a reader that keeps what it reads has come in the event log."""
+
+    reader = models.CharField(max_length=32, primary_key=True)
+    cursor = models.CharField(max_length=40)
+
+    def __str__(self) -> str:
+        return f"{self.reader} at {self.cursor}"

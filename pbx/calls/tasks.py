@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from pbx.store import StoreError
 
-from . import ledger
+from . import ledger, timeline
 
 log = logging.getLogger(__name__)
 
@@ -26,5 +26,16 @@ def drain_call_records() -> None:
 @shared_task(name="pbx.calls.forget_calls")
 def forget_calls() -> None:
     """Delete calls that are older than the operator wants to keep them."""
-    if count := ledger.forget(timezone.now()):
+    now = timezone.now()
+    if count := ledger.forget(now):
         log.info("%d old calls forgotten", count)
+    timeline.forget_events(now)
+
+
+@shared_task(name="pbx.calls.keep_call_events")
+def keep_call_events() -> None:
+    """Keep what happens in calls beyond the event log's retention."""
+    try:
+        timeline.keep_events()
+    except StoreError as error:
+        log.warning("events of calls are kept later: %s", error)

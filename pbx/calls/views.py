@@ -1,17 +1,21 @@
-"""Pages about finished calls. Live ones are on the dashboard."""
+"""Pages about calls. The list is of finished ones; live ones are on the dashboard."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from pbx.listing import Listing
 from pbx.staff import staff_only
+from pbx.store import StoreError, store
+from sipcore.contract import keys
+from sipcore.contract.calls import CallState
+from sipcore.contract.records import from_json
 
 from .models import CallRecord
 
@@ -43,9 +47,14 @@ def call_list(request: HttpRequest) -> HttpResponse:
 
 @staff_only
 def call_detail(request: HttpRequest, uid: str) -> HttpResponse:
-    """One call and every phone that was tried."""
-    call = get_object_or_404(CallRecord.objects.prefetch_related("branches"), uid=uid)
-    return render(request, "calls/detail.html", {"call": call})
+    """One call and every phone that was tried; one that is still going on, as the board has it."""
+    call = CallRecord.objects.prefetch_related("branches").filter(uid=uid).first()
+    if call is not None:
+        return render(request, "calls/detail.html", {"call": call})
+    live = _on_the_board(uid)
+    if live is None:
+        raise Http404
+    return render(request, "calls/live.html", {"call": live})
 
 
 @staff_only
@@ -54,6 +63,14 @@ def calls_of(request: HttpRequest) -> HttpResponse:
     aor = request.GET.get("aor", "")
     rows = CallRecord.objects.filter(Q(caller=aor) | Q(callee=aor) | Q(answered_by=aor))[:OF_A_SUBSCRIBER]
     return render(request, "calls/of_subscriber.html", {"calls": rows, "aor": aor})
+
+
+def _on_the_board(uid: str) -> CallState | None:
+    try:
+        text = store().hget(keys.CALLS, uid)
+        return from_json(CallState, text) if text else None
+    except (StoreError, ValueError):
+        return None
 
 
 def _day(request: HttpRequest, name: str) -> date | None:

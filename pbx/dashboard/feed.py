@@ -18,13 +18,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from pbx.event_log import shown_entry
 from sipcore.contract import keys
 from sipcore.contract.event_log import cursor_order, is_cursor
 
 from .board import Board, Gap
 from .frames import frame
 from .listener import Listener
-from .recent_events import FIRST_EVENTS, KEPT_EVENTS, RecentEvents, shown_entry
+from .recent_events import FIRST_EVENTS, KEPT_EVENTS, RecentEvents
 
 __all__ = ["CallFeed", "TooManyListeners"]
 

@@ -6,41 +6,22 @@ far a browser has come: whoever comes back with one gets what follows it, each e
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sipcore.contract.event_log import ENTRY_FIELD, NOTHING_READ, cursor_order
-from sipcore.contract.events import Event
-from sipcore.contract.records import defaults
+from pbx.event_log import shown_entry
+from sipcore.contract.event_log import NOTHING_READ, cursor_order
 
 from .frames import frame
 
-__all__ = ["FIRST_EVENTS", "KEPT_EVENTS", "RecentEvents", "shown_entry"]
+__all__ = ["FIRST_EVENTS", "KEPT_EVENTS", "RecentEvents"]
 
 FIRST_EVENTS = 200  # events that a browser gets to begin with
 KEPT_EVENTS = 2_000  # events kept for browsers that come back; who has missed more reads the log
 
-# An event says what happened; these say how to send a push or claim a call, and the whole binding is nobody's business
-# on a screen.
-_PRIVATE = frozenset({"token", "binding", "pn_prid", "pn_prid_hash", "attr", "path"})
-
-_EVENT = {"attributes": {}, **defaults(Event)}
-"What a worker leaves out."
-
 Entry = tuple[str, Mapping[str, str]]
-
-
-def shown_entry(cursor: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    """The event of a log entry with its cursor, and without what does not belong on a screen.
-
-    Raises KeyError, TypeError or ValueError for what is none.
-    """
-    event = {**_EVENT, **json.loads(fields[ENTRY_FIELD])}
-    attributes = {name: value for name, value in event["attributes"].items() if name not in _PRIVATE}
-    return {**event, "attributes": attributes, "cursor": cursor}
 
 
 class RecentEvents:

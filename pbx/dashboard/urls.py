@@ -13,6 +13,7 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("events/", views.events, name="events"),
     path("events/log.json", views.events_json, name="events_json"),
+    path("events/export.jsonl", views.events_export, name="events_export"),
     path("events/of/<str:uid>.json", views.call_events_json, name="call_events_json"),
     path("counters.json", views.counters_json, name="counters_json"),
     path("i18n/words.js", words, name="words"),

@@ -3,7 +3,7 @@
 import { element, icon, timeOfDay } from "./dom.js";
 import { describe } from "./words.js";
 
-// The same table as KINDS in pbx/dashboard/events_log.py, which narrows the log.
+// The same table as KINDS in pbx/event_log.py, which narrows the log.
 const KINDS = {
   phones: ["E_UL_"],
   calls: ["E_CALL_", "E_BRANCH_", "E_WAIT_", "E_INJECT_"],
@@ -12,12 +12,25 @@ const KINDS = {
   trouble: ["E_AUTH_", "E_LIMIT_", "E_SCRIPT_", "E_SUB_FAILED", "E_PUSH_FAILED", "E_PUSH_TOKEN_", "E_NODE_DOWN"],
 };
 
+// Attributes that name a subscriber; the same as in pbx/event_log.py.
+const PARTIES = ["aor", "caller", "callee", "dialled", "user", "picker", "target", "answered_by"];
+
+function names(value, subscriber) {
+  if (typeof value !== "string") return false;
+  const aor = value.replace(/^sip:/, "");
+  return aor === subscriber || aor.split("@")[0] === subscriber;
+}
+
 export class Feed {
   constructor(root) {
     this.list = root.querySelector("[data-feed]");
     this.limit = Number(this.list.dataset.limit);
     this.kindField = root.querySelector("[data-feed-kind]");
     this.textField = root.querySelector("[data-feed-text]");
+    this.nameField = root.querySelector("[data-feed-name]"); // these are on the page of events alone
+    this.callField = root.querySelector("[data-feed-call]");
+    this.subscriberField = root.querySelector("[data-feed-subscriber]");
+    this.since = this.until = null; // epoch seconds: what of the past is shown
     this.button = root.querySelector("[data-feed-pause]");
     this.pill = root.querySelector("[data-feed-pill]");
     this.placeholder = this.list.firstElementChild;
@@ -26,8 +39,8 @@ export class Feed {
     this.paused = false;
     this.button.addEventListener("click", () => this.pause(!this.paused));
     this.pill.addEventListener("click", () => this.pause(false));
-    this.kindField.addEventListener("change", () => this.narrow());
-    this.textField.addEventListener("input", () => this.narrow());
+    for (const select of [this.kindField, this.nameField]) select?.addEventListener("change", () => this.narrow());
+    for (const field of [this.textField, this.callField, this.subscriberField]) field?.addEventListener("input", () => this.narrow());
   }
 
   snapshot(events, gap = false) {
@@ -51,7 +64,7 @@ export class Feed {
     this.list.prepend(element("li.feed-gap", { "data-ts": Date.now() / 1000 }, text));
   }
 
-  // Older events of the log, newest first, below those that are here.
+  // Older events of the log, newest first, below those that are here. The server has narrowed them.
   append(events) {
     for (const event of events) {
       if (this.known.has(event.id)) continue;
@@ -93,6 +106,12 @@ export class Feed {
   }
 
   matches(event) {
+    if (this.since !== null && event.ts < this.since) return false;
+    if (this.until !== null && event.ts >= this.until) return false;
+    const [name, call, subscriber] = [this.nameField, this.callField, this.subscriberField].map((field) => field?.value.trim() || "");
+    if (name && event.name !== name) return false;
+    if (call && event.call_uid !== call) return false;
+    if (subscriber && !PARTIES.some((key) => names(event.attributes[key], subscriber))) return false;
     if (this.kind && !KINDS[this.kind].some((start) => event.name.startsWith(start))) return false;
     const haystack = () => `${event.name} ${describe(event).text} ${JSON.stringify(event.attributes)}`.toLocaleLowerCase();
     return !this.text || haystack().includes(this.text.toLocaleLowerCase());
@@ -124,7 +143,11 @@ export function item(event) {
     element("dt", name),
     element("dd", typeof value === "object" ? JSON.stringify(value) : String(value)),
   ]);
-  const link = event.call_uid ? element("a", { href: `/calls/${encodeURIComponent(event.call_uid)}/` }, gettext("The call")) : "";
+  const links = element("div.feed-links");
+  if (event.call_uid) links.append(element("a", { href: `/calls/${encodeURIComponent(event.call_uid)}/` }, gettext("The call")));
+  // A second more than the event's own: the log is shown up to there.
+  const moment = new Date(Math.floor(event.ts + 1) * 1000).toISOString().replace(".000Z", "Z");
+  links.append(element("a", { href: `/events/?until=${moment}` }, gettext("Events up to here")));
   return element(
     "li.feed-item",
     { "data-id": event.id, "data-ts": event.ts },
@@ -132,7 +155,7 @@ export function item(event) {
       "details",
       element("summary", element(`span.feed-icon.text-${colour}`, icon(symbol)), element("span.feed-text", text), when),
       element("dl.facts", element("dt", gettext("event")), element("dd", element("code", event.name)), ...attributes),
-      link,
+      links,
     ),
   );
 }

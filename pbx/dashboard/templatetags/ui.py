@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
@@ -180,3 +180,9 @@ def seconds(milliseconds: int | None) -> str:
 def minutes(duration: timedelta) -> int:
     """A duration in whole minutes."""
     return int(duration.total_seconds() // 60)
+
+
+@register.filter
+def from_epoch(value: float) -> datetime:
+    """Epoch seconds as a moment."""
+    return datetime.fromtimestamp(value, UTC)

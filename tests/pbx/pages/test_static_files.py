@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pbx.dashboard.events_log import KINDS
+from pbx.event_log import KINDS
 from sipcore.contract.calls import BRANCH_STATES, CALL_STATES
 from sipcore.contract.events import CATALOGUE, OURS
 

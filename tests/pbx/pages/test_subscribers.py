@@ -231,7 +231,7 @@ def test_the_detail_shows_phones_groups_and_devices_without_their_tokens(page, m
 def test_pages_stay_up_without_redis(page, make, monkeypatch):
     subscriber = make("101")
     away = Redis(unix_socket_path="/nonexistent", decode_responses=True)
-    for module in ("pbx.subscribers.bindings", "pbx.subscribers.presence", "pbx.dashboard.events_log"):
+    for module in ("pbx.subscribers.bindings", "pbx.subscribers.presence", "pbx.event_log"):
         monkeypatch.setattr(f"{module}.store", lambda: away)
 
     assert "unknown" in text(page.get("/subscribers/"))

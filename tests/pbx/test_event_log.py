@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from pbx.dashboard import events_log
-from pbx.dashboard.events_log import events_before, events_of_call
+from pbx import event_log
+from pbx.event_log import EventQuery, newest_first, oldest_first
 from sipcore.contract import keys
 
 
@@ -27,9 +27,9 @@ def test_the_log_is_read_backwards_page_by_page_without_gap_or_repetition(store)
     for number in range(120):
         write(store, number)
 
-    seen, cursor = [], "+"
+    seen, cursor = [], ""
     while cursor is not None:
-        page, cursor = events_before(cursor, limit=50)
+        page, cursor = newest_first(EventQuery(), cursor, limit=50)
         seen += ids(page)
 
     assert seen == list(range(119, -1, -1))
@@ -40,37 +40,31 @@ def test_the_log_is_narrowed_by_kind_and_text(store):
     write(store, 2, "E_PUSH_FAILED", aor="102@localhost")
     write(store, 3, "E_CALL_PICKUP", picker="102@localhost", token="t0k3n")
 
-    assert ids(events_before(kind="push")[0]) == [2, 1]
-    assert ids(events_before(kind="trouble")[0]) == [2]
-    assert ids(events_before(text="철수")[0]) == [1]
-    assert ids(events_before(text="102", kind="calls")[0]) == [3]
-    assert events_before(text="t0k3n")[0] == []
+    assert ids(newest_first(EventQuery(kind="push"))[0]) == [2, 1]
+    assert ids(newest_first(EventQuery(kind="trouble"))[0]) == [2]
+    assert ids(newest_first(EventQuery(text="철수"))[0]) == [1]
+    assert ids(newest_first(EventQuery(text="102", kind="calls"))[0]) == [3]
+    assert newest_first(EventQuery(text="t0k3n"))[0] == []
 
 
 def test_one_answer_looks_at_so_many_entries_and_can_be_continued(store, monkeypatch):
-    monkeypatch.setattr(events_log, "STEP", 5)
-    monkeypatch.setattr(events_log, "FARTHEST", 10)
+    monkeypatch.setattr(event_log, "STEP", 5)
+    monkeypatch.setattr(event_log, "FARTHEST", 10)
     write(store, 0, "E_NODE_DOWN")
     for number in range(1, 30):
         write(store, number)
 
-    found, cursor, turns = [], "+", 0
+    found, cursor, turns = [], "", 0
     while cursor is not None:
-        page, cursor = events_before(cursor, kind="trouble")
+        page, cursor = newest_first(EventQuery(kind="trouble"), cursor)
         found, turns = found + ids(page), turns + 1
 
     assert (found, turns > 2) == ([0], True)
 
 
-def test_the_events_of_a_call_are_in_order(store):
-    for number in range(10, 14):
-        write(store, number, "E_CALL_STARTED", call_uid="a" if number != 12 else "b")
-
-    assert ids(events_of_call("a", 10.0)) == [10, 11, 13]
-
-
 def test_an_empty_log_is_no_error(store):
-    assert events_before() == ([], None)
+    assert newest_first(EventQuery()) == ([], None)
+    assert list(oldest_first(EventQuery())) == []
 
 
 @pytest.mark.django_db
