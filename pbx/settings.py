@@ -49,6 +49,8 @@ INSTALLED_APPS = [
     "pbx.subscribers",
     "pbx.push",
     "pbx.calls",
+    "pbx.audit",
+    "pbx.api",
     "pbx.dashboard",
     "pbx.supervisor",
 ]

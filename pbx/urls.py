@@ -10,5 +10,6 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("", include("pbx.accounts.urls")),
     path("admin/", admin.site.urls),
+    path("api/", include("pbx.api.urls")),
     path("", include("pbx.dashboard.urls")),
 ]

@@ -24,7 +24,7 @@ from .contract.flow import Flow
 from .contract.keys import DIRECTORY_CHANGED
 from .contract.location import Binding, BindingChanges
 from .contract.records import from_dict
-from .ebr import compile_conditions
+from .ebr import Inspection, compile_conditions
 from .errors import ScriptError, StoreUnavailable
 from .jobs import CeleryJobs
 from .registrar import drop_connection, expire
@@ -123,6 +123,8 @@ class Worker:
             vapid=config.vapid,
         )
         store.inbox.on("raised", lambda message: self._driver.routing.receive(from_dict(Event, message["event"])))
+        for question, answer in Inspection(self._driver.routing, loop.time).answers.items():
+            store.inquiries.on(question, answer)
         store.inbox.listen(DIRECTORY_CHANGED, self._directory_changed)
         if config.share_port:
             await self._meet_siblings()

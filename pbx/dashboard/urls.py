@@ -20,4 +20,6 @@ urlpatterns = [
     path("", include("pbx.subscribers.urls")),
     path("", include("pbx.push.urls")),
     path("", include("pbx.calls.urls")),
+    path("", include("pbx.inspector.urls")),
+    path("", include("pbx.audit.urls")),
 ]

@@ -20,6 +20,7 @@ __all__ = [
     "QUIET_AWAITED",
     "SHARED_SECRET",
     "WORKERS",
+    "answers",
     "bindings",
     "directory_group",
     "directory_subscriber",
@@ -67,6 +68,11 @@ def bindings(aor: str) -> str:
 def events_written(writer: str) -> str:
     """String PX: the number of the last batch that this writer has added to EVENTS_LOG, so that none is added twice."""
     return f"pbx:events:written:{writer}"
+
+
+def answers(inquiry: str) -> str:
+    """List: JSON of each worker's answer to one inquiry; expires after a few seconds."""
+    return f"pbx:answers:{inquiry}"
 
 
 def subscription(subscription_id: str) -> str:

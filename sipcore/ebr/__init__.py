@@ -8,12 +8,14 @@ time is told: `monotonic`, `epoch` and `call_at` are given.
 
 from .conditions import Predicate, any_of, compile_conditions, escape_glob, ge, glob, gt, le, lt, ne, one_of, regex
 from .filters import Filter, compile_filter
+from .inspection import Inspection
 from .routing import EventRouting
 from .subscription import Subscription, WaitResult
 
 __all__ = [
     "EventRouting",
     "Filter",
+    "Inspection",
     "Predicate",
     "Subscription",
     "WaitResult",

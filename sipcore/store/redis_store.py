@@ -12,6 +12,7 @@ from .directory import RedisDirectory
 from .event_bus import RedisEventBus
 from .heartbeat import Heartbeat
 from .inbox import Inbox
+from .inquiries import Inquiries
 from .location import RedisLocation
 from .pipe import Pipe
 
@@ -62,6 +63,7 @@ class RedisStore:
             has_peers=self._has_peers,
             retention=retention,
         )
+        self.inquiries = Inquiries(self.pipe, self.inbox, worker)
         self.call_board = RedisCallBoard(self.pipe, has_peers=self._has_peers)
         self.heartbeat.on_forgotten += [self.event_bus.write_again, self.call_board.put_again]
         self._look_again = look_again

@@ -148,6 +148,7 @@ export function item(event) {
   // A second more than the event's own: the log is shown up to there.
   const moment = new Date(Math.floor(event.ts + 1) * 1000).toISOString().replace(".000Z", "Z");
   links.append(element("a", { href: `/events/?until=${moment}` }, gettext("Events up to here")));
+  if (event.cursor) links.append(element("a", { href: `/subscriptions/try/?cursor=${event.cursor}&try=1` }, gettext("What would it match now?")));
   return element(
     "li.feed-item",
     { "data-id": event.id, "data-ts": event.ts },

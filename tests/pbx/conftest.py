@@ -12,6 +12,7 @@ from sipcore.contract.calls import CallState
 from sipcore.contract.events import Event
 from sipcore.contract.records import from_json, to_json
 from tests.support.push_server import PushServer
+from tests.support.routing_worker import RoutingWorker
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +63,22 @@ def put_call(store: Redis) -> Callable[..., None]:
         store.hset(keys.CALLS, uid, to_json(call))
 
     return put
+
+
+@pytest.fixture
+def start_worker(store: Redis, settings) -> Iterator[Callable[..., RoutingWorker]]:
+    """Start workers that have subscriptions: `start_worker("w2")`."""
+    workers: list[RoutingWorker] = []
+
+    def start(name: str = "w1") -> RoutingWorker:
+        workers.append(RoutingWorker(settings.REDIS_URL, name))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.close()
+
+
+@pytest.fixture
+def worker(start_worker) -> RoutingWorker:
+    return start_worker()

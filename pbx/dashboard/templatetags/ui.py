@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 register = template.Library()
@@ -53,6 +55,14 @@ SOURCES: Mapping[str, Any] = {
     "script": gettext_lazy("added by the script"),
     "pickup": gettext_lazy("picked up"),
 }
+
+BINDINGS: Mapping[str, Any] = {
+    "transaction": gettext_lazy("ends with the request"),
+    "dialog": gettext_lazy("ends with the call"),
+    "registration": gettext_lazy("ends with the registration"),
+    "none": gettext_lazy("ends by its time alone"),
+}
+"What ends a subscription beside its time."
 
 DEVICES: Mapping[str, tuple[str, Any]] = {
     "unknown": ("secondary", gettext_lazy("not tried yet")),
@@ -183,6 +193,34 @@ def minutes(duration: timedelta) -> int:
 
 
 @register.filter
+def binding_word(value: str) -> Any:
+    """What ends a subscription beside its time, in words."""
+    return BINDINGS.get(value, value)
+
+
+@register.filter
+def seconds_word(value: float) -> str:
+    """Seconds as `3.2 s`, `41 s`, or from a minute on as a clock; static/js/subscriptions.js writes the same."""
+    if value < 60:
+        return _("%s s") % (f"{value:.1f}" if value < 10 else f"{value:.0f}")
+    return clock(timedelta(seconds=value))
+
+
+@register.filter
 def from_epoch(value: float) -> datetime:
     """Epoch seconds as a moment."""
     return datetime.fromtimestamp(value, UTC)
+
+
+@register.filter
+def gist(attributes: Mapping[str, Any]) -> str:
+    """The first few attributes of an event, on one line."""
+    return ", ".join(f"{name}={value}" for name, value in list(attributes.items())[:4] if value not in ("", None))
+
+
+@register.filter
+def as_text(value: Any) -> str:
+    """A plain JSON value for people: lists without brackets."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "–"
+    return value if isinstance(value, str) else json.dumps(value)

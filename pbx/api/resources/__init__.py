@@ -1,0 +1,11 @@
+"""What the API offers; a new resource is a module here and a line in RESOURCES."""
+
+from __future__ import annotations
+
+from ..table import Resource
+from .events import EVENTS
+from .subscriptions import MATCHES, SUBSCRIPTION, SUBSCRIPTIONS
+
+__all__ = ["RESOURCES"]
+
+RESOURCES: tuple[Resource, ...] = (EVENTS, SUBSCRIPTIONS, MATCHES, SUBSCRIPTION)

@@ -1,0 +1,1 @@
+"""Who did what by hand: a list that only grows."""
