@@ -18,8 +18,9 @@ from . import ledger, refreshing
 from .models import PushDevice, hash_token
 from .providers import REGISTRY
 from .providers.encryption import BrowserKeys
+from .sealing import Unreadable
 
-__all__ = ["add_device", "forget_device", "learn_device", "remove_device"]
+__all__ = ["add_device", "forget_acrobits", "forget_device", "learn_device", "remove_device"]
 
 MAX_DEVICES = 10  # of one subscriber, as many as he may have bindings; the longest silent goes first
 PLATFORMS = {"apns": "ios", "apns.dev": "ios", "fcm": "android", "webpush": "web"}
@@ -89,11 +90,12 @@ def add_device(
     instance_id: str = "",
     platform: str = "",
     keys: Mapping[str, str] | None = None,
+    registered_at: datetime | None = None,
 ) -> PushDevice:
     """Enter a device by hand or through the API, for phones that report their token some other way than by REGISTER.
 
     `keys` are p256dh and auth of a browser's subscription. Its token may also be all of the subscription's JSON, as the
-    browser gives it.
+    browser gives it. `registered_at` is given when the app itself reports the token.
     """
     if provider not in REGISTRY:
         known = ", ".join(sorted(REGISTRY))
@@ -105,6 +107,7 @@ def add_device(
     device = _holder(subscriber, provider, param, token) or PushDevice(provider=provider, param=param)
     affected = {subscriber.pk, device.subscriber_id or subscriber.pk}
     device.subscriber, device.token, device.keys = subscriber, token, keys or {}
+    device.last_registered_at = registered_at or device.last_registered_at
     device.instance_id, device.platform = instance_id, platform or PLATFORMS.get(provider, "")
     device.state, device.last_error = PushDevice.State.UNKNOWN, ""
     device.full_clean()
@@ -122,6 +125,28 @@ def forget_device(subscriber: Subscriber, *, key: str) -> int:
     if count := deleted.get(PushDevice._meta.label, 0):
         subscribers.republish([subscriber.pk])
     return count
+
+
+@transaction.atomic
+def forget_acrobits(subscriber: Subscriber, *, selector: str, token: str = "") -> int:
+    """Forget what an app of Acrobits has reported for this account, which its selector names; return how many.
+
+    Of one phone when the token is given too, else of the account wherever it was.
+    """
+    ledger.lock_owners([subscriber.pk])
+    wanted = f"{selector} {token}" if token else f"{selector} "
+    gone = 0
+    for device in PushDevice.objects.filter(subscriber=subscriber, provider="acrobits") if selector else ():
+        try:
+            found = device.token
+        except Unreadable:
+            continue
+        if found == wanted or (not token and found.startswith(wanted)):
+            device.delete()
+            gone += 1
+    if gone:
+        subscribers.republish([subscriber.pk])
+    return gone
 
 
 @transaction.atomic

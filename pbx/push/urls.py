@@ -1,9 +1,10 @@
 from django.urls import path
 
-from . import views
+from . import reporter, views
 
 urlpatterns = [
     path("push/", views.overview, name="push"),
+    path("push/v1/acrobits", reporter.acrobits, name="acrobits_reporter"),
     path("push/<str:provider>/check/", views.check, name="push_check"),
     path("devices/", views.device_list, name="devices"),
     path("devices/new/", views.device_new, name="device_new"),

@@ -26,6 +26,7 @@ __all__ = [
     "directory_subscriber",
     "events_written",
     "pickup_claim",
+    "push_report_count",
     "push_sent",
     "subscription",
     "subscription_index",
@@ -108,3 +109,8 @@ def pickup_claim(call_uid: str) -> str:
 def push_sent(call_uid: str, device: str) -> str:
     """String NX EX: this device has been pushed for this call."""
     return f"pbx:push:{call_uid}:{device}"
+
+
+def push_report_count(what: str, who: str) -> str:
+    """Integer EX: how many reports of push tokens, or wrong passwords with them, came from an address within a minute."""
+    return f"pbx:push:reports:{what}:{who}"

@@ -6,7 +6,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from pbx.accounts.models import Account
 
-OPEN = {"healthz", "readyz", "login", "logout", "password_change", "set_language", "words"}
+OPEN = {"acrobits_reporter", "healthz", "readyz", "login", "logout", "password_change", "set_language", "words"}
 ARGUMENTS = {"pk": 1, "uid": "u1", "provider": "fcm"}
 
 
