@@ -123,10 +123,12 @@ class Phone:
             self.respond(invite, status)
         self.world.advance(self.world.moment)
 
-    def hang_up(self) -> None:
-        """End the calls that it has answered."""
+    def hang_up(self) -> Response | None:
+        """End the calls that it has answered; return the response to the BYE of the last one."""
+        response = None
         for invite, answer in list(self._answered.values()):
-            self._word(self._bye(invite, answer))
+            response = self._word(self._bye(invite, answer))
+        return response
 
     def request(self, method: str, target: str, **options: Any) -> Response:
         """Send a request other than INVITE, with credentials once it is challenged, and return the final response.
@@ -135,6 +137,10 @@ class Phone:
         takes the first response for final.
         """
         return self._word(self._request(method, target, **options))
+
+    def begin(self, method: str, target: str, **options: Any) -> asyncio.Task[Response]:
+        """Send a request like `request` does, and do not wait: the task has the final response when it is `done()`."""
+        return self.world.loop.create_task(self._request(method, target, **options))
 
     def _word(self, coroutine: Coroutine[Any, Any, Response]) -> Response:
         response = self.world.run(coroutine)
@@ -151,7 +157,8 @@ class Phone:
 
     def via(self) -> str:
         """A Via line with a branch of its own."""
-        return f"Via: SIP/2.0/UDP {self.flow.host}:{self.flow.port};branch=z9hG4bK{self.user}-{next(_numbers)};rport"
+        sent_by = f"SIP/2.0/{self.flow.transport.upper()} {self.flow.host}:{self.flow.port}"
+        return f"Via: {sent_by};branch=z9hG4bK{self.user}-{next(_numbers)};rport"
 
     async def _request(
         self,

@@ -18,6 +18,7 @@ from ..contract.flow import Flow
 from ..contract.jobs import SEND_WAKEUP, Job
 from ..contract.location import Binding
 from ..contract.records import replace
+from ..driver import Driver
 from ..ebr import compile_conditions
 from ..proxy.core import Outbound
 from ..script.loader import load_script
@@ -28,9 +29,10 @@ from .clock import VirtualLoop
 from .ladder import Ladder
 from .phone import Phone
 
-__all__ = ["DOMAIN", "MOMENT", "SHIPPED", "World", "pbx"]
+__all__ = ["DOMAIN", "MOMENT", "SHIPPED", "World", "pbx", "running"]
 
 T = TypeVar("T")
+W = TypeVar("W", bound="World")
 
 DOMAIN = "pbx.example"
 SERVER = Flow("udp", "192.0.2.1", 5060)
@@ -50,15 +52,23 @@ def pbx(script: str | Path = SHIPPED, *, may_fail: bool = False, **settings: Any
     AssertionError names what is; unless `may_fail`, so does one for each failure of the script. To what fails in
     the `with` the ladder of messages and events is added. Other arguments are those of `World`.
     """
+    with running(lambda runner: World(runner, Path(script), **settings), may_fail=may_fail) as world:
+        yield world
+
+
+@contextmanager
+def running(make: Callable[[asyncio.Runner], W], *, may_fail: bool = False, settles: bool = True) -> Iterator[W]:
+    """Run the world that `make` makes, for `pbx` and for worlds of another kind. Without `settles` it just ends."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
 
-        async def made() -> World:
-            return World(runner, Path(script), **settings)
+        async def made() -> W:
+            return make(runner)
 
         world = runner.run(made())
         try:
             yield world
-            world.settle()
+            if settles:
+                world.settle()
             if world.errors and not may_fail:
                 raise AssertionError(f"the script failed: {'; '.join(world.errors)}")
         except Exception as error:
@@ -91,33 +101,54 @@ class World:
         "Says which datagrams the network loses."
         self._next_host = 10
         self.settings = ScriptSettings(domains=(DOMAIN, "other.example"), **settings)
-        self.store = store = MemoryStore(self.epoch)
+        self.store = MemoryStore(self.epoch)
         self.submitted: list[Job] = []
         "Everything that was handed to Celery."
-        self.location = MemoryLocation(store, "w1")
-        self.bus = MemoryEventBus(
-            store, "w1", compile_conditions, lambda id, event: self.driver.routing.deliver(id, event)
-        )
-        self.ladder = Ladder(self.loop.time(), self.epoch(), store.events)
+        self.ladder = Ladder(self.loop.time(), self.epoch(), self.store.events)
         "`print(world.ladder)`: every message and event so far, with its time."
-        self.driver = assemble(
-            worker="w1",
-            edge=make_edge("w1", {"udp": (SERVER.host, SERVER.port)}, self.settings.domains, b"s" * 32),
-            settings=self.settings,
-            ports=Ports(self.location, MemoryDirectory(store), self.bus, MemoryCallBoard(store), self),
-            routes=load_script(script),
-            send=self._from_server,
-            secret=b"n" * 32,
-            epoch=self.epoch,
-            aliases=frozenset({"localhost", SERVER.host}),
-            is_connected=lambda flow: flow.connection in self.connections,
-            socket_of=lambda flow: f"{flow.transport}:{SERVER.host}:{SERVER.port}",
-            global_decline=global_decline,
-            push_providers=push_providers,
-        )
+        self.locations: dict[str, MemoryLocation] = {}
+        self._assembled = {
+            "routes": load_script(script),
+            "global_decline": global_decline,
+            "push_providers": push_providers,
+        }
         self.connections: set[str] = set()
+        self.driver = self.assemble("w1", SERVER, self._from_server)
         for user in USERS:
             self.subscriber(user)
+
+    def assemble(
+        self, name: str, address: Flow, send: Callable[[Outbound], None], *, is_shared: bool = False
+    ) -> Driver:
+        """A worker on this world's store, which listens at `address`."""
+        location = self.locations[name] = MemoryLocation(self.store, name)
+        bus = MemoryEventBus(self.store, name, compile_conditions, lambda id, event: driver.routing.deliver(id, event))
+        driver = assemble(
+            worker=name,
+            edge=make_edge(
+                name, {"udp": (address.host, address.port)}, self.settings.domains, b"s" * 32, is_shared=is_shared
+            ),
+            settings=self.settings,
+            ports=Ports(location, MemoryDirectory(self.store), bus, MemoryCallBoard(self.store), self),
+            send=send,
+            secret=b"n" * 32,
+            epoch=self.epoch,
+            aliases=frozenset({"localhost", address.host}),
+            is_connected=lambda flow: flow.connection in self.connections,
+            socket_of=lambda flow: f"{flow.transport}:{address.host}:{address.port}",
+            **self._assembled,
+        )
+        return driver
+
+    @property
+    def drivers(self) -> list[Driver]:
+        """Every worker."""
+        return [self.driver]
+
+    @property
+    def location(self) -> MemoryLocation:
+        """The location service of the first worker."""
+        return self.locations["w1"]
 
     # Who is there.
 
@@ -144,9 +175,7 @@ class World:
         One that is `asleep` is not registered but can be woken by a push: its subscriber has a push device more. Who is
         not a subscriber yet becomes one, unless the phone is neither. `options` are `instance` and `domain`.
         """
-        self._next_host += 1
-        phone = Phone(self, user, Flow("udp", f"198.51.100.{self._next_host}", 5060), **options)
-        self.phones[phone.flow.host, phone.flow.port] = phone
+        phone = self.new_phone(user, **options)
         known = self.store.subscribers.get(phone.aor)
         if known is None and (registered or asleep):
             known = self.subscriber(user, phone.domain)
@@ -157,6 +186,13 @@ class World:
             answer = phone.register()
             if answer.status != 200:
                 raise AssertionError(f"the REGISTER of {user} was answered {answer.status} {answer.reason}")
+        return phone
+
+    def new_phone(self, user: str, **options: Any) -> Phone:
+        """A phone at an address of its own that has not said anything yet."""
+        self._next_host += 1
+        phone = Phone(self, user, Flow("udp", f"198.51.100.{self._next_host}", 5060), **options)
+        self.phones[phone.flow.host, phone.flow.port] = phone
         return phone
 
     def moved(self, phone: Phone, port: int) -> None:
@@ -205,10 +241,14 @@ class World:
         for phone in self.phones.values():
             phone.hang_up()
         self.advance(LONGEST)
-        self.do(self.driver.pump)
-        core, routing = self.driver.core, self.driver.routing
-        left = {"requests": core.open_requests, "branches": core.open_branches, "subscriptions": routing.count}
-        left["calls on the board"] = len(self.store.calls)
+        for driver in self.drivers:
+            self.do(driver.pump)
+        left = {
+            "requests": sum(driver.core.open_requests for driver in self.drivers),
+            "branches": sum(driver.core.open_branches for driver in self.drivers),
+            "subscriptions": sum(driver.routing.count for driver in self.drivers),
+            "calls on the board": len(self.store.calls),
+        }
         left = {name: count for name, count in left.items() if count}
         if left:
             raise AssertionError(f"left over {LONGEST:.0f} s after the end: {left}")

@@ -42,7 +42,7 @@ ROOMS = PURE_ROOMS | {
     "driver": {"syntax", "proxy", "calls", "ebr", "script", "transport", "ports"} | CONTRACT_AND_ERRORS,
     "watchdog": set(),
     "assembly": BELOW_SCRIPT | {"script", "driver", "tokens"},
-    "testing": BELOW_SCRIPT | {"script", "assembly", "routes", "store.memory"},
+    "testing": BELOW_SCRIPT | {"script", "driver", "assembly", "routes", "store.memory"},
     "config_values": {"errors"},
     "config": {"config_values", "contract.broker", "contract.event_log", "errors", "script.settings"},
 }

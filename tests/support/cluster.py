@@ -1,7 +1,7 @@
 """Several workers of one PBX without a socket: siblings behind one port, with a kernel that spreads phones over them, and
 nodes with an address each that share a store.
 
-    async def story(cluster):
+    with together() as cluster:
         alice, bob = cluster.phone("101", at="w1"), cluster.phone("102", at="w2", tcp=True)
         ...
         cluster.kill("w1")
@@ -11,8 +11,10 @@ What is said between siblings takes time like everything else, arrives in order,
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sipcore.contract.flow import Flow
@@ -20,39 +22,22 @@ from sipcore.driver import Driver
 from sipcore.proxy.core import Outbound
 from sipcore.siblings import Errand, Handover
 from sipcore.syntax import Request, parse_message, with_via_received
+from sipcore.testing import Phone, World
+from sipcore.testing.world import LATENCY, SERVER, running
 
-from .clock import run
-from .phone import Phone
-from .world import LATENCY, SERVER, World
-
-__all__ = ["Cluster", "play_together"]
+__all__ = ["Cluster", "together"]
 
 OTHER_NODE = Flow("udp", "192.0.2.2", 5060)
 HAND_OVER = 0.00002
 CALM = 1000.0  # seconds after which siblings no longer ask one another about requests from before the last of them came
 
 
-def play_together(
-    story: Callable[[Cluster], Awaitable[None]],
-    *,
-    workers: int = 2,
-    others: int = 0,
-    settles: bool = True,
-    **settings: Any,
-) -> Cluster:
-    """Run a story with several workers, and others of a second node, in virtual time, and return their world."""
-    clusters: list[Cluster] = []
-
-    async def main() -> None:
-        cluster = Cluster(workers, others, **settings)
-        clusters.append(cluster)
-        await cluster.sleep(CALM)
-        await story(cluster)
-        if settles:
-            await cluster.settle()
-
-    run(main())
-    return clusters[0]
+@contextmanager
+def together(workers: int = 2, others: int = 0, *, settles: bool = True, **settings: Any) -> Iterator[Cluster]:
+    """Several workers, and others of a second node, in virtual time."""
+    with running(lambda runner: Cluster(runner, workers, others, **settings), settles=settles) as cluster:
+        cluster.advance(CALM)
+        yield cluster
 
 
 class Worker:
@@ -116,20 +101,23 @@ class Worker:
 class Cluster(World):
     """Workers by name: w1, w2, ... of the first node, b1, b2, ... of the second."""
 
-    def __init__(self, workers: int, others: int = 0, **settings: Any) -> None:
+    def __init__(self, runner: asyncio.Runner, workers: int, others: int = 0, **settings: Any) -> None:
         self.workers: dict[str, Worker] = {}
         self.frames: list[tuple[str, str, str]] = []
         "What siblings have said so far: from whom, to whom, and the kind."
         self._serves: dict[tuple[str, int], str] = {}
-        super().__init__(**settings)
+        super().__init__(runner, **settings)
         self.store.buses.clear()
         for number in range(1, workers + 1):
-            self.start(f"w{number}")
+            self._start(f"w{number}", SERVER)
         for number in range(1, others + 1):
-            self.start(f"b{number}", OTHER_NODE)
+            self._start(f"b{number}", OTHER_NODE)
 
     def start(self, name: str, address: Flow = SERVER) -> Worker:
         """Start a worker; those behind its port are its siblings."""
+        return self.do(self._start, name, address)
+
+    def _start(self, name: str, address: Flow) -> Worker:
         worker = self.workers[name] = Worker(self, name, address)
         for other in list(self.workers.values()):
             if other is not worker and other.address == address:
@@ -150,9 +138,16 @@ class Cluster(World):
             if name in other.handover.siblings:
                 self.loop.call_later(HAND_OVER, other.handover.left, name)
 
-    def phone(self, user: str, at: str = "w1", *, tcp: bool = False, **options: Any) -> Phone:
+    @property
+    def drivers(self) -> list[Driver]:
+        return [worker.driver for worker in self.workers.values()]
+
+    def phone(self, user: str, at: str = "w1", **options: Any) -> Phone:
         """A phone whose messages come to that worker."""
-        phone = super().phone(user, **options)
+        return super().phone(user, at=at, **options)
+
+    def new_phone(self, user: str, *, at: str = "w1", tcp: bool = False, **options: Any) -> Phone:
+        phone = super().new_phone(user, **options)
         self.spread(phone, at)
         if tcp:
             phone.flow = phone.flow._replace(transport="tcp", connection=self.workers[at].connect())
@@ -169,7 +164,8 @@ class Cluster(World):
         worker.driver.flow_closed(phone.flow)
         worker.handover.connection_closed(phone.flow)
 
-    def to_server(self, data: bytes, flow: Flow) -> None:
+    def to_server(self, data: bytes, flow: Flow, sender: str) -> None:
+        self.ladder.sent(self.now, f"{sender} -> {self._serves[flow.host, flow.port]}", data)
         if not self.dropped(data, flow):
             self.loop.call_later(LATENCY, self._arrives, data, flow)
 
@@ -180,6 +176,7 @@ class Cluster(World):
 
     def carry(self, worker: Worker, data: bytes, flow: Flow) -> None:
         """What a worker sends arrives at a phone."""
+        self.ladder.sent(self.now, f"{worker.name} -> {flow.host}", data)
         if self.dropped(data, flow):
             return
         there = [each for each in self.workers.values() if (flow.host, flow.port) == each.address[1:3]]
@@ -200,13 +197,3 @@ class Cluster(World):
     def told(self, kind: str) -> list[tuple[str, str]]:
         """From whom to whom frames of that kind have gone."""
         return [(sender, receiver) for sender, receiver, of in self.frames if of == kind]
-
-    async def settle(self) -> None:
-        """As in a world with one worker, for each of them."""
-        await self.sleep(400)
-        for worker in self.workers.values():
-            driver = worker.driver
-            driver.pump()
-            left = (driver.core.open_requests, driver.core.open_branches, driver.routing.count)
-            assert left == (0, 0, 0), f"left over at {worker.name}: requests, branches, subscriptions = {left}"
-        assert not self.store.calls, "calls left on the board"
