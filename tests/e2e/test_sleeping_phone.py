@@ -198,11 +198,11 @@ def test_an_invite_that_is_sent_again_meanwhile_brings_no_second_push_and_no_sec
 
     call = caller.call(sleeper.who.username)
     pushed(exchange, sleeper)
-    trying = call.wait_for(100)
+    ringing = call.wait_for(180)  # the push was accepted, and no phone is registered that could ring
     for _ in range(3):
-        before = caller.copies(trying)
+        before = caller.copies(ringing)
         caller.send(call.invite)
-        wait_until(lambda before=before: caller.copies(trying) > before, 2, "no 100 to an INVITE that was sent again")
+        wait_until(lambda before=before: caller.copies(ringing) > before, 2, "no 180 to an INVITE that was sent again")
     app = exchange.app(sleeper)
     talk_and_end(call, app.wait_for_call())
 
