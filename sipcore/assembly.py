@@ -91,6 +91,7 @@ def assemble(
         epoch=epoch,
         new_token=new_token,
         run=lambda coroutine, name: driver.runner.run(coroutine, name),
+        failed=lambda error, handle: driver.faults.raised(error, handle),
         touched=lambda: driver.touched(),
         aliases=aliases,
         socket_of=socket_of,

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from .contract.events import E_TX_CREATED, E_TX_FINAL
@@ -20,11 +21,13 @@ from .errors import MalformedMessage, StoreUnavailable, TooLate
 from .proxy.core import Outbound
 from .proxy.events import (
     Acknowledged,
+    DialogEnded,
     FinalSent,
     RequestCancelled,
     RequestReceived,
     RequestTerminated,
     TakeoverEnded,
+    TargetsFailed,
 )
 from .proxy.request import ServerRequest
 from .script.environment import Environment
@@ -63,13 +66,16 @@ class Driver:
         self._scheduled = False
         self._draining = False
         self._takeovers: list[TakeoverEnded] = []
+        self._over: list[Callable[[], None]] = []  # calls whose subscriptions end once they have heard of the end
         self._dispatch: dict[type, Callable[[Any], None]] = {
             RequestReceived: self._request_received,
             RequestCancelled: self._request_cancelled,
             FinalSent: self._final_sent,
             RequestTerminated: self._request_terminated,
             TakeoverEnded: self._takeover_ended,
+            TargetsFailed: self._targets_failed,
             Acknowledged: self._acknowledged,
+            DialogEnded: self._dialog_ended,
         }
 
     @property
@@ -135,6 +141,8 @@ class Driver:
             published = self._publish()
             if self._takeovers:
                 self._end_takeovers()
+            elif self._over:
+                self._end_dialogs()
             elif not published:
                 break
         self._rearm()
@@ -161,6 +169,12 @@ class Driver:
         ended, self._takeovers = self._takeovers, []
         for event in ended:
             self._environment.pickups.ended(event.request.call_uid, event.token, event.outcome)
+
+    def _end_dialogs(self) -> None:
+        """End what was bound to calls that are over, after it has heard how they ended."""
+        over, self._over = self._over, []
+        for end in over:
+            end()
 
     def _rearm(self) -> None:
         """Have one loop timer for the earliest deadline. One that is too early stays: firing it costs less."""
@@ -210,6 +224,9 @@ class Driver:
             self.faults.raised(error, handle)
             context.reply(500)
             return
+        if handle.context is not None and handle.context.reserved:
+            self.core.conclude(handle, now=self._loop.time())
+            self.touched()
         if not handle.is_settled:
             self.faults.raised(RuntimeError(f"the route of {context.method} neither answered nor forwarded"), handle)
             context.reply(500)
@@ -246,7 +263,12 @@ class Driver:
             self._tell_final(event)
         user = event.request.user
         if user is not None:
-            user.release("cancelled" if event.origin == "cancel" else "tx-final")
+            user.is_answered = event.status < 300
+            why = "cancelled" if event.origin == "cancel" else "tx-final"
+            user.release(why)
+            if not user.is_answered:
+                self._over.append(partial(user.dialog_ended, why))
+            user.final_sent(event)
             user.ended(event)
 
     def _request_terminated(self, event: RequestTerminated) -> None:
@@ -263,6 +285,14 @@ class Driver:
 
     def _acknowledged(self, event: Acknowledged) -> None:
         self._environment.pickups.ack_received(event.request)
+
+    def _targets_failed(self, event: TargetsFailed) -> None:
+        if event.request.user is not None:
+            event.request.user.targets_failed(event)
+
+    def _dialog_ended(self, event: DialogEnded) -> None:
+        if self._environment.dialogs:
+            self._over.append(partial(self._environment.dialogs.ended, event.call_id, event.from_tag))
 
     # Faults and the end.
 

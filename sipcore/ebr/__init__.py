@@ -10,10 +10,12 @@ from .conditions import Predicate, any_of, compile_conditions, escape_glob, ge, 
 from .filters import Filter, compile_filter
 from .inspection import Inspection
 from .routing import EventRouting
+from .stream import EventStream
 from .subscription import Subscription, WaitResult
 
 __all__ = [
     "EventRouting",
+    "EventStream",
     "Filter",
     "Inspection",
     "Predicate",

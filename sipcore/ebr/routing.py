@@ -37,14 +37,18 @@ from .filters import Filter, check_attribute, compile_filter, event_type, filter
 from .index import SubscriptionIndex
 from .lanes import MAX_PENDING, Lanes, within
 from .reports import Reports
+from .stream import EventStream
 from .subscription import CANCELLED, EXPIRED, FAILED, LIVE, MATCHED, Handler, Options, Owner, Subscription, WaitResult
 
-__all__ = ["MAX_NESTING", "MAX_PENDING", "MAX_SUBSCRIPTIONS", "MAX_TIMEOUT", "EventRouting"]
+__all__ = ["DURABLE", "MAX_NESTING", "MAX_PENDING", "MAX_SUBSCRIPTIONS", "MAX_TIMEOUT", "EventRouting"]
 
 MAX_TIMEOUT = 86_400.0  # seconds; what waits longer belongs into the database
 MAX_SUBSCRIPTIONS = 100_000  # of one worker; the design target is half of it
 MAX_PER_OWNER = 128  # of one transaction
 MAX_NESTING = 8  # events raised by handlers of events raised by handlers …
+
+DURABLE = "none"
+"The `bind` of a subscription that is bound to nothing, and kept for all workers."
 
 log = logging.getLogger("sipcore.ebr")
 
@@ -112,13 +116,14 @@ class EventRouting:
         on_expire: Handler | None = None,
         context: object = None,
         match_all: bool = False,
+        ended: Callable[[Subscription, str], None] | None = None,
     ) -> Subscription:
         """Run `route(event, bound_to)` for each matching event until `timeout` seconds have passed.
 
         In force on this worker at once; `bus.subscribed()` tells when it is everywhere. `once` or `max_fires` end it after
         so many. `dedup` names an attribute, or is a function of the event: what has the same value fires once.
-        `on_expire(subscription, bound_to)` runs when the time is over, after whatever has fired. `bind` is for people: the
-        name of what `bound_to` is. Raises UnknownEvent, BadFilter, NoSuchRoute or InvalidWord, and then nothing is subscribed.
+        `on_expire(subscription, bound_to)` runs when the time is over, after whatever has fired. `bind` is the
+        name of what `bound_to` is, and `ended(subscription, why)` is told of every end. Raises UnknownEvent, BadFilter, NoSuchRoute or InvalidWord, and then nothing is subscribed.
         """
         for each in (route, on_expire or route):
             if not callable(each):
@@ -126,8 +131,8 @@ class EventRouting:
         if max_fires is not None and max_fires < 1:
             raise InvalidWord(f"max_fires is at least 1, not {max_fires}")
         options = None
-        if not (context is None and dedup is None and on_expire is None):
-            options = Options(context=context, dedup=_dedup_key(events, dedup), on_expire=on_expire)
+        if not (context is None and dedup is None and on_expire is None and ended is None):
+            options = Options(context=context, dedup=_dedup_key(events, dedup), on_expire=on_expire, ended=ended)
         return self._subscribe(
             events,
             filter,
@@ -162,9 +167,38 @@ class EventRouting:
         )
         try:
             await self._bus.subscribed()
-            return await waiter
+            result = await waiter
+            if result.event is not None:
+                within.set((result.event.depth, result.event.id))  # what its route does now was caused by it
+            return result
         finally:
             self._end(subscription, CANCELLED)  # this task was cancelled; else it has ended already
+
+    def stream(
+        self,
+        events: str | Iterable[str],
+        filter: Any,
+        timeout: float,
+        *,
+        bound_to: object,
+        call_uid: str = "",
+        match_all: bool = False,
+    ) -> EventStream:
+        """All matching events of `timeout` seconds, for `async with` and `async for`."""
+
+        def subscribe(stream: EventStream) -> Subscription:
+            options = Options(sink=stream.put, ended=stream.ended)
+            return self._subscribe(
+                events,
+                filter,
+                timeout,
+                bound_to=bound_to,
+                call_uid=call_uid,
+                match_all=match_all,
+                options=options,
+            )
+
+        return EventStream(subscribe, self._bus.subscribed)
 
     def adopt(
         self,
@@ -175,7 +209,7 @@ class EventRouting:
         on_expire: Handler | None = None,
         ended: Callable[[Subscription, str], None] | None = None,
     ) -> Subscription:
-        """Take up a subscription that is kept elsewhere: it is not given to the bus, and `ended` is told of its end.
+        """Take up a durable subscription, which is kept elsewhere: it is not given to the bus.
 
         Its deadline is that of the record, by the wall clock as it is now.
         """
@@ -240,17 +274,22 @@ class EventRouting:
             for subscription in self._index.candidates(event.name, event.attributes)
         )
 
-    def release(self, bound_to: object, why: str) -> int:
+    def release(self, bound_to: object, why: str, bind: str = "") -> int:
         """Cancel all subscriptions bound to an object (that very one, not an equal one); return how many there were.
 
-        Whoever waits is told `cancelled` when `why` speaks of cancelling, else `gone`.
+        With `bind` only those that were bound by that name. Whoever waits is told `cancelled` when `why` speaks of
+        cancelling, else `gone`.
         """
         owner = self._owners.get(id(bound_to))
         if owner is None:
             return 0
-        if owner.pending:
+        if owner.pending and not bind:
             owner.pending.clear()
-        released = list(owner.subscriptions.values())
+        elif owner.pending:
+            kept = [each for each in owner.pending if each[0].record.bind != bind]
+            owner.pending.clear()
+            owner.pending.extend(kept)
+        released = [each for each in owner.subscriptions.values() if not bind or each.record.bind == bind]
         for subscription in released:
             self._cancel(subscription, why)
         return len(released)
@@ -303,7 +342,7 @@ class EventRouting:
             dedup,
             "" if options is None else getattr(options.on_expire, "__name__", ""),
         )
-        max_fires = 1 if route is None else max_fires
+        max_fires = 1 if waiter is not None else max_fires
         subscription = self._add(compiled, record, timeout, owner, route, waiter, max_fires, options)
         self._bus.subscribe(record)
         return subscription
@@ -345,7 +384,7 @@ class EventRouting:
 
     def _cancel(self, subscription: Subscription, why: str) -> None:
         outcome = "cancelled" if "cancel" in why else "gone"
-        if self._end(subscription, CANCELLED, WaitResult(outcome)):
+        if self._end(subscription, CANCELLED, WaitResult(outcome), why):
             self._reports.tell(E_SUB_CANCELLED, subscription, why=why)
 
     def _expire(self, subscription: Subscription) -> None:
@@ -358,7 +397,7 @@ class EventRouting:
             if last:
                 self._lanes.start(subscription.owner)
 
-    def _end(self, subscription: Subscription, state: str, result: WaitResult | None = None) -> bool:
+    def _end(self, subscription: Subscription, state: str, result: WaitResult | None = None, why: str = "") -> bool:
         """The one way out of being live. What was matched before still runs, unless cancelled or failed."""
         if self._live.pop(subscription.id, None) is None:
             return False
@@ -370,11 +409,11 @@ class EventRouting:
         waiter = subscription.waiter
         if waiter is not None and result is not None and not waiter.done():
             waiter.set_result(result)
-        options = subscription.options
-        if options is None or options.ended is None:
+        if subscription.record.bind != DURABLE:
             self._bus.unsubscribe(subscription.record)
-        else:
-            options.ended(subscription, state)
+        options = subscription.options
+        if options is not None and options.ended is not None:
+            options.ended(subscription, why or state)
         return True
 
     # -- events
@@ -415,7 +454,11 @@ class EventRouting:
             except Exception as error:  # the script's function, or a key that cannot be one
                 self.handler_failed(subscription, event, error)
                 return False
-        if subscription.route is not None and not self._lanes.put(subscription, event, now):
+        if subscription.route is not None:
+            if not self._lanes.put(subscription, event, now):
+                return False
+        elif options is not None and options.sink is not None and not options.sink(event):
+            self.lane_is_full(subscription)
             return False
         self.fired += 1
         subscription.fires += 1

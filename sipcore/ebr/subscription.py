@@ -64,7 +64,7 @@ class Owner:
 class Options:
     """What few subscriptions ask for, beside the rest so that the many stay small."""
 
-    __slots__ = ("context", "dedup", "ended", "on_expire", "seen")
+    __slots__ = ("context", "dedup", "ended", "on_expire", "seen", "sink")
 
     def __init__(
         self,
@@ -73,6 +73,7 @@ class Options:
         dedup: Callable[[Event], Hashable] | None = None,
         on_expire: Handler | None = None,
         ended: Callable[[Subscription, str], None] | None = None,
+        sink: Callable[[Event], bool] | None = None,
     ) -> None:
         self.context = context
         "A third argument for the route."
@@ -82,7 +83,9 @@ class Options:
         self.on_expire = on_expire
         "Runs as `on_expire(subscription, bound_to)` when its time is over."
         self.ended = ended
-        "Told when it has ended, with its last state, by whoever keeps it elsewhere too."
+        "Told when it has ended, and why."
+        self.sink = sink
+        "Takes matches instead of a route; False when it is full."
 
     def is_duplicate(self, event: Event) -> bool:
         """Whether such an event has been here before; from now on it has."""

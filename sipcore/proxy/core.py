@@ -235,15 +235,30 @@ class ProxyCore:
             request.context.cancel(ENDED, now, hold_why="final", takeover_outcome="failed")
 
     def fork(
-        self, request: ServerRequest, targets: Iterable[Target], *, now: float, ring_seconds: float | None = None
+        self,
+        request: ServerRequest,
+        targets: Iterable[Target],
+        *,
+        now: float,
+        ring_seconds: float | None = None,
+        script_decides: bool = False,
     ) -> list[Branch]:
         """Forward to all targets at once, the best q first; return the branches that were started.
 
         May be called again, for serial forking. Targets that are refused (the same phone twice, over the limit, over a
         closed connection) are InjectRejected events. When nothing could be started and no hold is open the request is
-        answered with 480.
+        answered with 480. With `script_decides` it is not answered, nor when all have failed: that is a TargetsFailed
+        event, and the request waits for another word, or for `conclude`.
         """
-        return self._forward(request, targets, now, ring_seconds, keep_routes=False)
+        return self._forward(request, targets, now, ring_seconds, keep_routes=False, script_decides=script_decides)
+
+    def conclude(self, request: ServerRequest, *, now: float) -> None:
+        """The script has no more to say: what it had reserved for itself is decided as ever. Never raises."""
+        self._now = now
+        context = request.context
+        if context is not None and context.reserved and not request.is_final:
+            context.reserved = ""
+            context.settle(now)
 
     def relay(
         self, request: ServerRequest, target: Target | None = None, *, now: float, ring_seconds: float | None = None
@@ -471,6 +486,7 @@ class ProxyCore:
         ring_seconds: float | None,
         *,
         keep_routes: bool,
+        script_decides: bool = False,
     ) -> list[Branch]:
         self._now = now
         self._in_time(request)
@@ -478,6 +494,7 @@ class ProxyCore:
             self.answer_ourselves(request, 483, (), "local", now)
             return []
         context = self.context_of(request, now)
+        context.reserved = "waits" if script_decides else ""
         started = context.add(targets, now, ring_seconds=ring_seconds, keep_routes=keep_routes)
         context.settle(now)
         return started

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from .target import Target
 
 if TYPE_CHECKING:
+    from ..syntax import Response
     from .branch import Branch
     from .request import ServerRequest
 
@@ -34,6 +35,7 @@ __all__ = [
     "RequestTerminated",
     "TakeoverEnded",
     "TakeoverStarted",
+    "TargetsFailed",
 ]
 
 
@@ -100,7 +102,7 @@ class InjectRejected:
     request: ServerRequest
     target: Target
     why: str
-    "gone, final, cancelled, barred, duplicate, declined, limit, no-flow or send-failed."
+    "gone, final, cancelled, barred, duplicate, declined, limit, dropped (by a branch route), no-flow or send-failed."
 
 
 @dataclass(slots=True)
@@ -137,6 +139,18 @@ class TakeoverEnded:
     token: str
     outcome: str
     "done, failed, lost (an original phone answered), caller-gone or timeout."
+
+
+@dataclass(slots=True)
+class TargetsFailed:
+    """Nothing is left that was tried, and the script said that it decides what now. The caller waits for it."""
+
+    request: ServerRequest
+    status: int
+    "What he would get."
+    reason: str
+    response: Response | None = None
+    "The phone's response that this is, None when it is our own word."
 
 
 @dataclass(slots=True)
@@ -194,6 +208,7 @@ CoreEvent = (
     | HoldClosed
     | TakeoverStarted
     | TakeoverEnded
+    | TargetsFailed
     | FinalSent
     | Acknowledged
     | RequestTerminated

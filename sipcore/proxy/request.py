@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..contract.flow import Flow
-    from ..syntax import Request
+    from ..syntax import Request, Response
     from ..transaction import ServerTransaction
+    from .branch import Branch
     from .response_context import ResponseContext
+    from .target import Target
 
 __all__ = ["ServerRequest"]
 
@@ -30,6 +34,8 @@ class ServerRequest:
         "id",
         "is_cancelled",
         "local_tag",
+        "on_branch",
+        "on_reply",
         "request",
         "transaction",
         "user",
@@ -50,6 +56,10 @@ class ServerRequest:
         "Whether the caller gave up."
         self.local_tag = ""
         "The To-tag of responses made here; no phone's."
+        self.on_branch: Callable[[Target, int], Target | None] | None = None
+        "Looks at each target before it is tried, with the number of its branch; None: it is not."
+        self.on_reply: Callable[[Branch, Response], Response | None] | None = None
+        "Looks at each response but 100 before anything is done about it; None: a provisional is not forwarded."
         self.user: Any = None
         self.callee: Any = None
         self.caller: Any = None

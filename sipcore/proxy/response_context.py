@@ -20,9 +20,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..syntax import forward_response
+from ..syntax import forward_response, reason_phrase
 from ..transaction import NEVER, Timed
-from .best_response import SUBSCRIBER_ABSENT, choose
+from .best_response import SUBSCRIBER_ABSENT, Choice, choose
 from .branch import Branch
 from .cause import ANSWERED_ELSEWHERE, DECLINED_ELSEWHERE, ENDED, NO_ANSWER, PICKED_UP, TAKEN, Cause
 from .dispatch import Verdict, dispatch
@@ -36,6 +36,7 @@ from .events import (
     InjectRejected,
     TakeoverEnded,
     TakeoverStarted,
+    TargetsFailed,
 )
 from .farewell import absorb
 from .hold import Hold
@@ -67,6 +68,7 @@ class ResponseContext(Timed):
         "_request",
         "branches",
         "hold",
+        "reserved",
         "takeover",
     )
 
@@ -78,6 +80,9 @@ class ResponseContext(Timed):
         "All there ever were, the oldest first."
         self.hold: Hold | None = None
         self.takeover: Takeover | None = None
+        self.reserved = ""
+        """Whether the script decides what comes when nothing is left: `waits` for that moment, `decides` from then on, and
+        empty when it does not."""
         self._early_media: Branch | None = None
         "Whose media the caller hears before anybody has answered."
         self._rang = False
@@ -112,10 +117,13 @@ class ResponseContext(Timed):
         started = []
         for target in sorted(targets, key=_by_q):
             why = self._refusal(target, now, injected=injected, is_pickup=is_pickup)
-            if why:
-                self._core.emit(InjectRejected(self._request, target, why))
+            outgoing: Target | None = target
+            if not why and self._request.on_branch is not None:
+                outgoing = self._request.on_branch(target, len(self.branches) + 1)
+            if why or outgoing is None:
+                self._core.emit(InjectRejected(self._request, target, why or "dropped"))
             else:
-                started.append(self._start(target, ring_seconds, now, keep_routes=keep_routes))
+                started.append(self._start(outgoing, ring_seconds, now, keep_routes=keep_routes))
                 if injected and self.hold is not None:
                     self.hold.added += 1
                     if self.hold.is_full:
@@ -215,6 +223,12 @@ class ResponseContext(Timed):
     def response_received(self, branch: Branch, transaction: ClientTransaction, response: Response, now: float) -> None:
         """Take a response of a branch (§16.7)."""
         status = response.status
+        if self._request.on_reply is not None and status > 100:
+            shown = self._request.on_reply(branch, response)
+            if shown is None and status < 200:
+                self._provisional(branch, transaction, response, now, is_dropped=True)
+                return
+            response = shown or response
         if status < 200:
             self._provisional(branch, transaction, response, now)
         elif status < 300:
@@ -223,7 +237,15 @@ class ResponseContext(Timed):
             branch.response = response
             self.branch_failed(branch, status, now)
 
-    def _provisional(self, branch: Branch, transaction: ClientTransaction, response: Response, now: float) -> None:
+    def _provisional(
+        self,
+        branch: Branch,
+        transaction: ClientTransaction,
+        response: Response,
+        now: float,
+        *,
+        is_dropped: bool = False,
+    ) -> None:
         status = response.status
         if not branch.is_live:
             if branch.transaction is None:  # abandoned, and there it is: now it can be told
@@ -248,6 +270,8 @@ class ResponseContext(Timed):
         server = self._request.transaction
         if not self._is_invite or server is None or server.is_final:
             return  # RFC 4320 §4.1: requests other than INVITE have no provisionals but 100
+        if is_dropped:
+            return
         if response.has_body and not response.has("rseq") and not self._may_be_heard(branch):
             return
         self._core.layer.respond(server, forward_response(response), now)
@@ -323,12 +347,15 @@ class ResponseContext(Timed):
 
     def settle(self, now: float) -> None:
         """Answer the caller if nothing is left to wait for."""
-        if self._request.is_final or self.hold is not None:
+        if self._request.is_final or self.hold is not None or self.reserved == "decides":
             return
         for branch in self.branches:
             if branch.is_live:
                 return
-        self._finish(now)
+        if self.reserved:
+            self._ask_the_script()
+        else:
+            self._finish(now)
 
     def cancel(
         self, cause: Cause, now: float, *, hold_why: str = "cancel", takeover_outcome: str = "caller-gone"
@@ -359,13 +386,22 @@ class ResponseContext(Timed):
         self.branches = []  # these two hold branches, which hold this
         self._early_media = None
 
-    def _finish(self, now: float) -> None:
-        choice = choose(
+    def _ask_the_script(self) -> None:
+        self.reserved = "decides"
+        choice = self._choice()
+        reason = choice.response.reason if choice.response is not None else reason_phrase(choice.status)
+        self._core.emit(TargetsFailed(self._request, choice.status, reason, choice.response))
+
+    def _choice(self) -> Choice:
+        return choose(
             self.branches,
             global_decline=self._core.policy.global_decline,
             rang=self._rang,
             absent_cause=self._absent_cause,
         )
+
+    def _finish(self, now: float) -> None:
+        choice = self._choice()
         self._wind_up(NO_ANSWER, "final", "timeout", now)
         if choice.response is None:
             origin = "branch" if choice.status == 500 else "timeout"

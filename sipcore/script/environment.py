@@ -11,11 +11,14 @@ from ..ebr.routing import EventRouting
 from ..ports import CallBoard, Directory, EventBus, Jobs, LocationService
 from ..proxy.core import ProxyCore
 from ..registrar import Limits
+from .dialogs import Dialogs
 from .settings import ScriptSettings
 
 if TYPE_CHECKING:
     from ..calls.tracker import CallTracker
+    from ..proxy.request import ServerRequest
     from .authentication import Authentication
+    from .durable import Durables
     from .pickups import Pickups
 
 __all__ = ["Environment"]
@@ -42,6 +45,8 @@ class Environment:
     new_token: Callable[[], str]
     run: Callable[[Coroutine[Any, Any, Any], str], None]
     "Runs a coroutine to its end, on behalf of the driver."
+    failed: Callable[[Exception, ServerRequest], None]
+    "Told of what a branch or reply route raised, on behalf of which request."
     touched: Callable[[], None]
     "Told after a word has given the core something to do outside of a turn of the driver."
     aliases: frozenset[str]
@@ -59,6 +64,8 @@ class Environment:
     "The public key that browsers subscribe with, announced beside Web Push."
     authentication: Authentication = None  # type: ignore[assignment]  # made with the environment, right after it
     pickups: Pickups = None  # type: ignore[assignment]
+    durables: Durables = None  # type: ignore[assignment]
+    dialogs: Dialogs = field(default_factory=Dialogs)
 
     def is_elsewhere(self, edge: str) -> bool:
         """Whether a phone that registered at an edge is reached by way of it, and not from here.

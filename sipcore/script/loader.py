@@ -13,6 +13,7 @@ from types import ModuleType
 
 from ..errors import ScriptError, line_of
 from . import blocking, events_in_words, words
+from .custom_events import declarations
 from .route_table import RouteTable
 
 __all__ = ["load_script"]
@@ -40,10 +41,11 @@ def load_script(path: Path) -> RouteTable:
         module = ModuleType(f"routing_script.{path.stem}")
         module.__file__ = str(path)
         linecache.checkcache(str(path))  # tracebacks show the new text after a reload
-        exec(code, module.__dict__)  # noqa: S102 - the operator's own script
-        events_in_words.check(tree, module)
-        words.check(tree, module)
-        return RouteTable.of(module, name)
+        with declarations():
+            exec(code, module.__dict__)  # noqa: S102 - the operator's own script
+            events_in_words.check(tree, module)
+            words.check(tree, module)
+            return RouteTable.of(module, name)
     except ScriptError as error:
         raise _fault(name, error.line or line_of(error, str(path)), str(error)) from error
     except Exception as error:

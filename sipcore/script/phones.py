@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..contract.flow import Flow
@@ -12,7 +12,7 @@ from ..errors import MalformedMessage
 from ..proxy.target import Target
 from ..syntax import Request, parse_uri
 
-__all__ = ["Phone", "binding_of_request", "target_of", "targets_of"]
+__all__ = ["Phone", "binding_of_request", "taking", "target_of", "targets_of"]
 
 Phone = Binding | Target | Mapping[str, Any]
 "What the words `fork` and `inject_branches` take: a binding, one out of an event, or a ready target."
@@ -20,12 +20,19 @@ Elsewhere = Callable[[str], bool]
 "Whether an edge is another node's, as Environment.is_elsewhere."
 
 
-def targets_of(phones: Iterable[Phone], source: str, is_elsewhere: Elsewhere) -> list[Target]:
-    """Turn what the script names into targets. `source` says where the branch comes from: lookup, event, pickup …"""
-    return [phone if isinstance(phone, Target) else target_of(phone, source, is_elsewhere) for phone in phones]
+def taking(bindings: Sequence[Binding], method: str, limit: int | None = None) -> tuple[Binding, ...]:
+    """Those whose phone takes a method, at most `limit`; a phone that does not say takes every method (RFC 3840)."""
+    fit = tuple(b for b in bindings if not (method and b.methods) or method in b.methods)
+    return fit if limit is None else fit[:limit]
 
 
-def target_of(phone: Binding | Mapping[str, Any], source: str, is_elsewhere: Elsewhere) -> Target:
+def targets_of(phones: Iterable[Phone], source: str, is_elsewhere: Elsewhere, cause: str = "") -> list[Target]:
+    """Turn what the script names into targets. `source` says where the branch comes from: lookup, event, pickup …, and
+    `cause` which event has led to it."""
+    return [phone if isinstance(phone, Target) else target_of(phone, source, is_elsewhere, cause) for phone in phones]
+
+
+def target_of(phone: Binding | Mapping[str, Any], source: str, is_elsewhere: Elsewhere, cause: str = "") -> Target:
     """The target that rings one binding. Its Request-URI is the registered contact, byte for byte.
 
     A phone of another node has its NAT's hole, or its connection, there, so it is called by way of that node.
@@ -46,6 +53,7 @@ def target_of(phone: Binding | Mapping[str, Any], source: str, is_elsewhere: Els
         q=binding.q,
         device=binding.user_agent or f"{binding.host}:{binding.port}",
         registered_at=binding.refreshed_at,
+        cause=cause,
     )
 
 

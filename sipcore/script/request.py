@@ -6,7 +6,8 @@ once when what it asks for is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -26,17 +27,26 @@ from ..contract.events import (
 )
 from ..contract.jobs import FORGET_PUSH_DEVICE, LEARN_PUSH_DEVICE, SEND_WAKEUP, Job
 from ..contract.location import Binding, BindingChanges
-from ..errors import MalformedMessage, RegisterRefused, StoreUnavailable
+from ..errors import (
+    MalformedMessage,
+    RegisterRefused,
+    StoreUnavailable,
+    TransactionCancelled,
+    TransactionFinal,
+    TransactionGone,
+)
 from ..registrar import apply_register, ok_headers, push_keys_dropped, push_report
+from .branch_words import BranchWords, Tried
 from .contact_events import TABLE, are_mere_refreshes, contact_attributes, events_of
+from .event_words import EventWords
 from .late_phones import LatePhones, cause_of_end
-from .phones import Phone, binding_of_request, targets_of
+from .phones import Phone, binding_of_request, taking, targets_of
 from .transaction import TransactionRef
 from .waking import AwaitedDevices, push_ended
 
 if TYPE_CHECKING:
     from ..contract.flow import Flow
-    from ..ebr.routing import EventRouting, Subscription, WaitResult
+    from ..ebr.routing import EventRouting
     from ..proxy.events import FinalSent
     from ..proxy.request import ServerRequest
     from ..syntax import Request
@@ -49,20 +59,36 @@ __all__ = ["RequestContext"]
 RETRY_AFTER = 10  # seconds, in a 503 while the store is away
 
 
-class RequestContext:
+class RequestContext(BranchWords, EventWords):
     """One request and the words that answer it. A route must answer, fork or hold; if it does none, 500 is sent."""
 
-    __slots__ = ("_environment", "_ref", "_to_aor", "awaited", "callee", "caller", "flow", "handle", "request")
+    __slots__ = (
+        "__weakref__",
+        "_environment",
+        "_ref",
+        "_round",
+        "_to_aor",
+        "awaited",
+        "callee",
+        "caller",
+        "flow",
+        "handle",
+        "is_answered",
+        "request",
+    )
 
     def __init__(self, environment: Environment, handle: ServerRequest) -> None:
         self._environment = environment
         self.handle = handle
         self.awaited: AwaitedDevices | None = None
+        self.is_answered = False
+        "Whether a 2xx has been sent."
         self.request: Request = handle.request
         self.flow: Flow = handle.flow
         self.caller: SubscriberRecord | None = None
         self.callee: SubscriberRecord | None = None
         self._ref: TransactionRef | None = None
+        self._round: asyncio.Future[Tried] | None = None  # while `try_targets` waits
         self._to_aor: str | None = ""  # not asked for yet
         handle.user = self
 
@@ -74,7 +100,12 @@ class RequestContext:
         return self._ref
 
     def release(self, why: str) -> None:
-        """End what was subscribed for this request."""
+        """End what is bound to this request."""
+        if self._ref is not None:
+            self._environment.routing.release(self._ref, why, "transaction")
+
+    def dialog_ended(self, why: str) -> None:
+        """End what is bound to the call that it began."""
         if self._ref is not None:
             self._environment.routing.release(self._ref, why)
 
@@ -280,8 +311,10 @@ class RequestContext:
                 about = {"aor": aor, "device": key, "provider": "", "reason": "unregistered"}
                 self._environment.routing.tell(E_PUSH_TOKEN_INVALID, about, cause_id=self.handle.id)
 
-    async def lookup(self, aor: str) -> tuple[Binding, ...]:
-        """Return the bindings of an AoR whose phone takes this method, best q first.
+    async def lookup(self, aor: str, *, any_method: bool = False, limit: int | None = None) -> tuple[Binding, ...]:
+        """Return the bindings of an AoR whose phone takes this method, best q first and the latest first among equals.
+
+        A phone that does not say which methods it takes takes all; `any_method` does not ask. `limit`: the best so many.
 
         After a subscription has been made, and while other workers exist, the store itself is asked: a look older
         than the subscription would lose a REGISTER that falls between the two.
@@ -291,8 +324,7 @@ class RequestContext:
         if fresh:
             await env.bus.subscribed()
         found = await env.location.lookup(aor, fresh=fresh)
-        method = self.request.method
-        return tuple(b for b in found if not b.methods or method in b.methods)
+        return taking(found, "" if any_method else self.request.method, limit)
 
     # Forking.
 
@@ -333,38 +365,36 @@ class RequestContext:
             env.core.wait_no_more_branches(self.handle, now=env.monotonic())
             env.touched()
 
-    # Event-based routing.
+    # Event-based routing: see `event_words.py`.
 
-    async def notify_on_event(
-        self,
-        events: str | Sequence[str],
-        filter: Mapping[str, Any] | str | Sequence[str],
-        route: Callable[..., Any],
-        timeout: float,
-        **options: Any,
-    ) -> Subscription:
-        """Run `route(event, transaction)` for every matching event of the next `timeout` seconds.
+    @property
+    def _call_uid(self) -> str:
+        return self.handle.call_uid
 
-        Bound to this request: it ends with the final answer, and with the caller's CANCEL. `events` and the keys of
-        `filter` are checked against the catalogue. Options: `once`, `max_fires`.
-        """
-        env = self._environment
-        subscription = env.routing.notify_on_event(
-            events, filter, route, timeout, bound_to=self.ref, call_uid=self.call_uid, **options
-        )
-        if env.bus.has_peers:
-            await env.bus.subscribed()
-        return subscription
+    @property
+    def _cause(self) -> str:
+        return self.handle.id
 
-    async def wait_for_event(
-        self, events: str | Sequence[str], filter: Mapping[str, Any] | str | Sequence[str], timeout: float
-    ) -> WaitResult:
-        """Wait for one matching event; the result tells match, timeout, cancelled and gone apart."""
-        return await self._environment.routing.wait_for_event(events, filter, timeout, bound_to=self.ref)
+    def _bound_to(self, bind: str) -> object:
+        handle = self.handle
+        if bind == "dialog" and not (handle.is_cancelled or (handle.is_final and not self.is_answered)):
+            self._environment.dialogs.add(self)
+        elif bind not in ("transaction", "dialog"):
+            return super()._bound_to(bind)
+        elif handle.is_gone:
+            raise TransactionGone(f"{handle.id} is over")
+        elif handle.is_cancelled:
+            raise TransactionCancelled(f"{handle.id} was cancelled by the caller")
+        elif handle.is_final:
+            raise TransactionFinal(f"{handle.id} has been answered")
+        return self.ref
 
-    async def raise_event(self, name: str, /, **attributes: Any) -> Event:
-        """Raise an event: subscriptions of this worker first, then those of others, then the feed."""
-        return self._environment.routing.raise_event(name, attributes, call_uid=self.call_uid)
+    async def _registered_phone(self) -> Binding:
+        aor = self.to_aor if self.method == "REGISTER" else self.from_aor
+        for binding in await self._environment.location.lookup(aor) if aor else ():
+            if binding.flow == self.flow:
+                return binding
+        return await super()._registered_phone()
 
     # The wake-up.
 

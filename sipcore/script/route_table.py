@@ -14,12 +14,24 @@ from typing import Any
 
 from ..errors import NoSuchRoute, ScriptError
 
-__all__ = ["RouteTable", "event_route", "is_event_route", "is_request_route", "request_route"]
+__all__ = [
+    "RouteTable",
+    "branch_route",
+    "event_route",
+    "is_branch_route",
+    "is_event_route",
+    "is_reply_route",
+    "is_request_route",
+    "reply_route",
+    "request_route",
+]
 
 Route = Callable[..., Awaitable[Any]]
 
 _METHODS = "__sip_methods__"
 _EVENTS = "__event_route__"
+_BRANCHES = "__branch_route__"
+_REPLIES = "__reply_route__"
 FALLBACK = "*"
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -41,6 +53,26 @@ def event_route(route: Route) -> Route:
     _check(route, 2, 3)
     setattr(route, _EVENTS, True)
     return route
+
+
+def branch_route(route: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Declare a branch route: `def name(branch)`, to be named in `on_branch`; it cannot wait."""
+    return _plain(route, "branch", _BRANCHES)
+
+
+def reply_route(route: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Declare a reply route: `def name(reply)`, to be named in `on_reply`; it cannot wait."""
+    return _plain(route, "reply", _REPLIES)
+
+
+def is_branch_route(value: object) -> bool:
+    """Whether that is a function declared with `@branch_route`."""
+    return getattr(value, _BRANCHES, False) is True
+
+
+def is_reply_route(value: object) -> bool:
+    """Whether that is a function declared with `@reply_route`."""
+    return getattr(value, _REPLIES, False) is True
 
 
 def is_request_route(value: object) -> bool:
@@ -95,6 +127,16 @@ def _declared(module: ModuleType) -> Iterator[tuple[Route, tuple[str, ...]]]:
         methods = getattr(value, _METHODS, None)
         if methods and value.__module__ == module.__name__:
             yield value, methods
+
+
+def _plain(route: Callable[[Any], None], kind: str, mark: str) -> Callable[[Any], None]:
+    name = getattr(route, "__name__", str(route))
+    if iscoroutinefunction(route):
+        raise ScriptError(f"{name}: a {kind} route is a plain `def`, for it cannot wait", line=_line(route))
+    if len(signature(route).parameters) != 1:
+        raise ScriptError(f"{name}: its parameters are ({kind})", line=_line(route))
+    setattr(route, mark, True)
+    return route
 
 
 def _check(route: Route, fewest: int, most: int) -> None:

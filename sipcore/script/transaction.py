@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..contract.location import Binding
-from ..errors import TooLate
-from .phones import Phone, targets_of
+from .event_words import EventWords
+from .phones import Phone
 
 if TYPE_CHECKING:
     from ..contract.directory import PickupGroupRecord, SubscriberRecord
-    from ..ebr.routing import WaitResult
     from .environment import Environment
     from .request import RequestContext
     from .settings import ScriptSettings
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["TransactionRef"]
 
 
-class TransactionRef:
+class TransactionRef(EventWords):
     """A call in progress, for the notification routes that its script has armed."""
 
     __slots__ = ("_environment", "_request")
@@ -31,6 +30,20 @@ class TransactionRef:
     def __init__(self, environment: Environment, request: RequestContext) -> None:
         self._environment = environment
         self._request = request
+
+    @property
+    def _call_uid(self) -> str:
+        return self._request.call_uid
+
+    @property
+    def _cause(self) -> str:
+        return self._request.handle.id
+
+    def _bound_to(self, bind: str) -> object:
+        return self._request._bound_to(bind)
+
+    async def _registered_phone(self) -> Binding:
+        return await self._request._registered_phone()
 
     @property
     def call_uid(self) -> str:
@@ -57,48 +70,19 @@ class TransactionRef:
         """What the operator has set."""
         return self._request.settings
 
-    async def lookup(self, aor: str) -> tuple[Binding, ...]:
-        """Return the bindings of an AoR whose phone takes the method of this transaction."""
-        return await self._request.lookup(aor)
+    async def lookup(self, aor: str, *, any_method: bool = False, limit: int | None = None) -> tuple[Binding, ...]:
+        """Return the bindings of an AoR whose phone takes the method of this transaction, as `request.lookup` does."""
+        return await self._request.lookup(aor, any_method=any_method, limit=limit)
 
     async def group(self, group_id: str) -> PickupGroupRecord | None:
         """Return a pickup group, None when there is none."""
         return await self._request.group(group_id)
 
     def inject_branches(
-        self,
-        phones: Iterable[Phone],
-        *,
-        cancel: str = "",
-        last: bool = False,
-        source: str = "event",
-        token: str = "",
+        self, phones: Iterable[Phone], *, cancel: str = "", last: bool = False, source: str = "event", token: str = ""
     ) -> bool:
-        """Add branches to the call, which may already ring elsewhere; False when none could be (`t_inject_branches`).
-
-        A phone that already has a branch gets no second one, unless the first is of no use any more. `cancel` says
-        when the branches that were there before are cancelled: `when_ringing`, `after_answer` or `at_once`; the new ones
-        always go out first. `last` ends the hold. On a call that has ended nothing is sent and the answer is False.
-        """
-        env, request = self._environment, self._request
-        targets = targets_of(phones, source, env.is_elsewhere)
-        try:
-            started = env.core.inject_branches(
-                request.handle,
-                targets,
-                now=env.monotonic(),
-                cancel=cancel,
-                last=last,
-                token=token,
-                ring_seconds=self.settings.ring_seconds,
-            )
-        except TooLate:
-            return False
-        if request.awaited is not None:
-            request.awaited.came(target.key for target in targets)
-            request.end_hold_when_all_came()
-        env.touched()
-        return bool(started)
+        """Add branches to the call, as `request.inject_branches` does; False when none could be."""
+        return self._request.inject_branches(phones, cancel=cancel, last=last, source=source, token=token)
 
     def progress(self, status: int, reason: str | None = None) -> None:
         """Send the caller a provisional response of our own, unless a phone has rung already."""
@@ -116,14 +100,6 @@ class TransactionRef:
     def end_hold_when_all_came(self) -> None:
         """End the hold when no push device is left that may still come."""
         self._request.end_hold_when_all_came()
-
-    async def wait_for_event(self, events: Any, filter: Any, timeout: float) -> WaitResult:
-        """Wait for one matching event, for as long as the call lives."""
-        return await self._request.wait_for_event(events, filter, timeout)
-
-    async def raise_event(self, name: str, /, **attributes: Any) -> None:
-        """Raise an event on behalf of this call."""
-        await self._request.raise_event(name, **attributes)
 
     def take_over(self, event: Any, cancel: str) -> bool:
         """Ring the picker of an E_CALL_PICKUP event with this call; the claim is released when that cannot be."""

@@ -27,7 +27,7 @@ def _words(awaited: bool) -> frozenset[str]:
     return frozenset(
         name
         for kind in (RequestContext, TransactionRef)
-        for name, value in vars(kind).items()
+        for name, value in ((name, getattr(kind, name)) for name in dir(kind))
         if callable(value) and not name.startswith("_") and iscoroutinefunction(value) is awaited
     )
 

@@ -168,7 +168,8 @@ class MemoryEventBus:
         if not self._store.available:
             self._kept.append(event)
             return
-        self._store.log(event)
+        if CATALOGUE[event.name].shown:
+            self._store.log(event)
         for record in list(self._store.subscriptions.values()):
             if record.owner == self._worker or event.name not in record.events or event.name not in CATALOGUE:
                 continue

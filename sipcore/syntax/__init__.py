@@ -9,12 +9,14 @@ from __future__ import annotations
 from .address import Address, parse_address
 from .auth_fields import parse_challenge_like
 from .build import (
+    check_header,
     forward_request,
     forward_response,
     make_ack,
     make_cancel,
     make_request,
     make_response,
+    with_headers,
 )
 from .check import check_request, check_response
 from .framing import PING, StreamFramer
@@ -36,6 +38,7 @@ __all__ = [
     "StreamFramer",
     "Uri",
     "Via",
+    "check_header",
     "check_request",
     "check_response",
     "forward_request",
@@ -58,5 +61,6 @@ __all__ = [
     "split_values",
     "unquote",
     "uris_equal",
+    "with_headers",
     "with_via_received",
 ]

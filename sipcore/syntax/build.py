@@ -13,18 +13,20 @@ from collections.abc import Iterable, Sequence
 
 from ..errors import InvalidWord, MalformedMessage
 from .careful import CarefulRequest, CarefulResponse
-from .grammar import LWS, first_value, split_values
+from .grammar import LWS, first_value, is_token, split_values
 from .header_names import HEADER_KEYS
 from .message import SPELLED, Request, Response, join
 from .status import reason_phrase
 
 __all__ = [
+    "check_header",
     "forward_request",
     "forward_response",
     "make_ack",
     "make_cancel",
     "make_request",
     "make_response",
+    "with_headers",
 ]
 
 _COPIED_INTO_RESPONSES = frozenset({"via", "from", "to", "call-id", "cseq"})
@@ -133,6 +135,20 @@ def forward_response(
     if "content-length" not in keys:
         _append_length(lines, keys, response.body)
     return CarefulResponse(join(response.start_line, lines, response.body), response.status, response.reason)
+
+
+def with_headers(response: Response, headers: Sequence[tuple[str, str]]) -> Response:
+    """The same response with some headers more, each of which has been checked by `check_header`."""
+    head, _, body = response.raw.partition(b"\r\n\r\n")
+    more = _encode("".join([_checked_line(name, value) for name, value in headers]))
+    return CarefulResponse(b"".join((head, more, b"\r\n\r\n", body)), response.status, response.reason)
+
+
+def check_header(name: str, value: str) -> None:
+    """Raise InvalidWord for what cannot be a header: a name that is no token, or a line end in it."""
+    if not is_token(name):
+        raise InvalidWord(f"{name!r} is no header name")
+    _checked_line(name, value)
 
 
 def make_response(

@@ -17,7 +17,19 @@ from .examples import DOCS, PAGES, Story, blocks, routes_of, stories
 STORIES = [story for page in PAGES for story in stories(page)]
 SCRIPT_PAGE = (DOCS / "routing-script.md").read_text(encoding="utf-8")
 
-NOT_FOR_SCRIPTS = {"awaited", "ended", "end_hold_when_all_came", "handle", "ref", "release", "uid"}
+NOT_FOR_SCRIPTS = {
+    "awaited",
+    "dialog_ended",
+    "end_hold_when_all_came",
+    "ended",
+    "final_sent",
+    "handle",
+    "is_answered",
+    "ref",
+    "release",
+    "targets_failed",
+    "uid",
+}
 "What other rooms of the product use of a request or a transaction."
 
 

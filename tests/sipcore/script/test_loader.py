@@ -45,8 +45,16 @@ def test_a_good_script_has_its_routes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("_case", "change", "message"),
     [
-        ("unknown event", ("E_UL_CONTACT_INSERT, {", "'E_UL_CONTACT_INSRT', {"), r"line 7: no event .* did you mean"),
-        ("unknown filter key", ('{"aor"', '{"aro"'), r"line 7: E_UL_CONTACT_INSERT has no attribute 'aro'; it has aor"),
+        (
+            "unknown event",
+            ("E_UL_CONTACT_INSERT, {", "'E_UL_CONTACT_INSRT', {"),
+            r"line 7: 'E_UL_CONTACT_INSRT' is not .* did you mean E_UL_CONTACT_INSERT",
+        ),
+        (
+            "unknown filter key",
+            ('{"aor"', '{"aro"'),
+            r"line 7: E_UL_CONTACT_INSERT has no attribute 'aro'; did you mean aor\? Valid keys: aor, ",
+        ),
         ("route that is none", ("late, 20", "invite, 20"), "line 7: invite is not an @event_route"),
         ("syntax", ("async def late(", "async def late"), "line 10"),
         ("filter that cannot be read", ('{"aor": "a@b"}', '"aor"'), "line 7: .*aor"),

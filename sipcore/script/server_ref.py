@@ -1,0 +1,64 @@
+"""The handles for routes that belong to no request: those of durable subscriptions, and of registrations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .event_words import EventWords
+from .phones import taking
+
+if TYPE_CHECKING:
+    from ..contract.directory import PickupGroupRecord, SubscriberRecord
+    from ..contract.location import Binding
+    from .environment import Environment
+    from .settings import ScriptSettings
+
+__all__ = ["RegistrationRef", "ServerRef"]
+
+
+class ServerRef(EventWords):
+    """The server itself: the words that need no request. What is subscribed with it is durable, unless told otherwise."""
+
+    __slots__ = ("__weakref__", "_environment")
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    @property
+    def settings(self) -> ScriptSettings:
+        """What the operator has set."""
+        return self._environment.settings
+
+    @property
+    def _usual_bind(self) -> str:
+        return "none"
+
+    def _bound_to(self, bind: str) -> object:
+        return self if bind == "none" else super()._bound_to(bind)
+
+    async def subscriber(self, aor: str | None) -> SubscriberRecord | None:
+        """Return the subscriber of an AoR, None when there is none."""
+        return await self._environment.directory.subscriber(aor) if aor else None
+
+    async def group(self, group_id: str) -> PickupGroupRecord | None:
+        """Return a pickup group, None when there is none."""
+        return await self._environment.directory.group(group_id)
+
+    async def lookup(self, aor: str, *, method: str = "", limit: int | None = None) -> tuple[Binding, ...]:
+        """Return the bindings of an AoR whose phones take `method`, best q first, at most `limit`."""
+        return taking(await self._environment.location.lookup(aor), method, limit)
+
+
+class RegistrationRef(ServerRef):
+    """One registered phone; what is bound to it ends when its binding is removed."""
+
+    __slots__ = ("aor", "key")
+
+    def __init__(self, environment: Environment, aor: str, key: str) -> None:
+        super().__init__(environment)
+        self.aor = aor
+        self.key = key
+
+    def ended(self) -> None:
+        """The binding has been removed."""
+        self._environment.routing.release(self, "registration-ended")
