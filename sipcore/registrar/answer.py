@@ -56,7 +56,7 @@ def ok_headers(
                 outbound = outbound or (own and _is_outbound(request, binding))
         headers.append(("Contact", value))
     headers.append(("Date", _date(int(epoch))))
-    if "path" in request.keys:
+    if request.has("path"):
         headers.extend(("Path", value) for value in request.values("path"))
     headers.append(_SUPPORTED)
     if outbound:

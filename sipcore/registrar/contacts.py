@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 
 from sipcore.contract.location import PushParameters
 from sipcore.errors import RegisterRefused
@@ -75,9 +74,9 @@ class Contact:
 
 def contact_values(request: Request) -> list[str]:
     """The Contact values as text."""
-    value = request.header("contact")
-    if value is not None and "," not in value and request.keys.count("contact") == 1:
-        return [value]
+    values = request.headers("contact")
+    if len(values) == 1 and "," not in values[0]:
+        return values
     return request.values("contact")
 
 
@@ -92,9 +91,9 @@ def is_star(values: Sequence[str]) -> bool:
 
 def read_contacts(request: Request, values: Sequence[str]) -> list[Contact]:
     """Read all contacts. Refuses with 400 what cannot be registered at all."""
-    if "feature-caps" in request.keys and is_promised(request.headers("feature-caps")):
+    if request.has("feature-caps") and is_promised(request.headers("feature-caps")):
         return [Contact(parse_address(value), may_push=False) for value in values]
-    return [_read_remembered(value) if _is_worth_remembering(value) else _read(value) for value in values]
+    return [_remembered.get(value) or _read(value) for value in values]
 
 
 def grant(contacts: Sequence[Contact], asked: int | None, limits: Limits, push_providers: Collection[str]) -> list[int]:
@@ -145,16 +144,17 @@ def _granted(contact: Contact, asked: int | None, limits: Limits, push_providers
     return min(seconds, maximum)
 
 
+_remembered: dict[str, Contact] = {}
+
+
 def _read(value: str) -> Contact:
-    return Contact(parse_address(value))
-
-
-_read_remembered = lru_cache(maxsize=REMEMBERED)(_read)
-
-
-def _is_worth_remembering(value: str) -> bool:
-    # A push token must not lie about in a cache.
-    return len(value) <= MAX_REMEMBERED and "pn-" not in value and "pn-" not in value.lower()
+    """Read a value, and remember it unless it is long or holds a push token, which must not lie about in a cache."""
+    contact = Contact(parse_address(value))
+    if len(value) <= MAX_REMEMBERED and "pn-" not in value.lower():
+        if len(_remembered) >= REMEMBERED:
+            _remembered.clear()
+        _remembered[value] = contact
+    return contact
 
 
 def _kept(push: PushRequest | None) -> PushParameters | None:

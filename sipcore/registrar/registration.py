@@ -45,8 +45,7 @@ def apply_register(
     A REGISTER that has been seen (same Call-ID, same CSeq, same contact) changes nothing and is no error: it is a
     retransmission that came later than its transaction lived, or to another worker.
     """
-    named = request.keys
-    if "require" in named:
+    if request.has("require"):
         _check_required(request)
     values = contact_values(request)
     if not values:
@@ -56,7 +55,7 @@ def apply_register(
     contacts = read_contacts(request, values)
     granted = grant(contacts, request.expires, limits, push_providers)
     call_id, cseq = request.call_id, request.cseq_number
-    path = tuple(request.values("path")) if "path" in named else ()
+    path = tuple(request.values("path")) if request.has("path") else ()
     if len(path) > MAX_PATH:
         raise RegisterRefused("Too Many Path Values", 400)
     user_agent = (request.header("user-agent") or "")[:MAX_USER_AGENT]

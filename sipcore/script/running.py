@@ -1,19 +1,25 @@
-"""Running routes: in the turn that started them for as long as they need not wait, as a task from then on.
+"""Running routes: in the turn that started them for as long as they need not wait, and later on when they may go on.
 
 Most routes never wait, since directory, bindings and credentials are in memory; a task and its two loop turns cost more
-than the route itself. What really waits is wrapped in a task at its first `await` that suspends.
+than the route itself. One that waits for the store alone goes on as soon as that answers (`Awaited`). What waits for
+anything else is wrapped in a task.
 
-A route that has not waited yet runs outside any task: `asyncio.timeout()` cannot be used before the first such wait.
+A route that has not waited for anything else yet runs outside any task: `asyncio.timeout()` cannot be used before that.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from contextvars import copy_context
+from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 
+from ..awaiting import Awaited
+
 __all__ = ["Runner", "place_of"]
+
+POLL = 0.01  # seconds between two looks at what a drain waits for
 
 
 class Runner:
@@ -29,33 +35,41 @@ class Runner:
         self._limit = limit
         self._failed = failed
         self._waits = waits
+        self._awaited: set[Awaited] = set()
         self._tasks: dict[asyncio.Task[None], tuple[float, Any]] = {}
         "Since when each runs, and for whom; oldest first."
 
     @property
     def waiting(self) -> int:
         """How many routes wait for something right now."""
-        return len(self._tasks)
+        return len(self._tasks) + len(self._awaited)
 
     @property
     def is_full(self) -> bool:
         """Whether a further route has to be refused (503)."""
-        return len(self._tasks) >= self._limit
+        return len(self._tasks) + len(self._awaited) >= self._limit
 
     def run(self, coroutine: Coroutine[Any, Any, Any], name: str = "", on_behalf_of: Any = None) -> None:
-        """Run until the first wait, and the rest as a task. What it raises goes to `failed(name, error)`.
+        """Run until the first wait, and the rest when that is over. What it raises goes to `failed(name, error)`.
 
-        `waits` is told when there is such a rest; `waiting_since` finds it when it runs on behalf of somebody.
+        `waits` is told when it waits for anything but the store, which has a time limit of its own; `waiting_since` finds it
+        when it runs on behalf of somebody.
         """
         # A context of its own from the first step on: what it sets in there must neither outlive it nor be lost when it
-        # goes on as a task.
-        context = copy_context()
+        # goes on.
+        self._step(coroutine, name, on_behalf_of, copy_context())
+
+    def _step(self, coroutine: Coroutine[Any, Any, Any], name: str, on_behalf_of: Any, context: Context) -> None:
         try:
             awaited = context.run(coroutine.send, None)
-        except StopIteration:
+        except (StopIteration, asyncio.CancelledError):
             return
         except Exception as error:
             self._failed(name, error)
+            return
+        if awaited.__class__ is Awaited:
+            self._awaited.add(awaited)
+            awaited.then(partial(self._go_on, coroutine, name, on_behalf_of, context))
             return
         loop = asyncio.get_running_loop()
         task = loop.create_task(_Rest(coroutine, awaited), name=name, context=context)
@@ -71,13 +85,21 @@ class Runner:
             if on_behalf_of is not None:
                 yield task, on_behalf_of, since
 
+    def _go_on(
+        self, coroutine: Coroutine[Any, Any, Any], name: str, on_behalf_of: Any, context: Context, awaited: Awaited
+    ) -> None:
+        self._awaited.discard(awaited)
+        self._step(coroutine, name, on_behalf_of, context)
+
     async def drain(self, seconds: float) -> int:
         """Wait for the running routes, cancel what is left, and return how many that were."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-        left = [task for task in self._tasks if not task.done()]
-        for task in left:
-            task.cancel()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while self.waiting and loop.time() < deadline:  # noqa: ASYNC110 - routes end in two ways, and this is the end
+            await asyncio.sleep(POLL)
+        left = [*self._awaited, *(task for task in self._tasks if not task.done())]
+        for each in left:
+            each.cancel()
         return len(left)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -16,7 +16,7 @@ import logging
 import secrets
 import sys
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ..contract.keys import BINDINGS_CHANGED, bindings
 from ..contract.location import Binding, BindingChanges
@@ -190,21 +190,15 @@ class RedisLocation:
 
     async def _write(self, aor: str, turn: _Turn, copy: _Copy, changes: BindingChanges) -> bool:
         """Store the change and remember it; False when another worker was first."""
-        before = {binding.key: binding for binding in copy.bindings}
-        written: list[str | bytes] = []
-        rev, latest = "", 0.0
-        for binding in changes.bindings:
-            if before.pop(binding.key, None) is not binding:
-                written += (binding.key, to_json(binding))
-            if binding.expires_at > latest:
-                latest = binding.expires_at
-        if changes.bindings:
+        gone, written, latest = _difference(copy.bindings, changes.bindings)
+        rev = ""
+        if latest:
             self._writes += 1
             rev = f"{self._life}{self._writes:x}"
         turn.changed = False
         generation = self._generation
         try:
-            applied = await self._pipe.call(
+            applied = await self._pipe.ask(
                 _UPDATE,
                 (bindings(aor),),
                 copy.rev,
@@ -212,8 +206,8 @@ class RedisLocation:
                 int(latest + EXPIRY_GRACE) + 1,
                 BINDINGS_CHANGED,
                 f"{self._worker} {aor}",
-                len(before),
-                *before,
+                len(gone),
+                *gone,
                 *written,
                 patient=True,
             )
@@ -279,6 +273,24 @@ class RedisLocation:
                 following.set_result(None)
                 return
         del self._turns[aor]
+
+
+def _difference(
+    before: tuple[Binding, ...], after: tuple[Binding, ...]
+) -> tuple[Collection[str], Sequence[str | bytes], float]:
+    """The keys to remove, the keys and JSON to write, and when the last of them expires; 0 when none is left."""
+    if len(before) == 1 == len(after) and before[0].key == after[0].key:
+        (binding,) = after  # a phone refreshes what it has, nearly always
+        return (), (binding.key, to_json(binding)), binding.expires_at
+    gone = {binding.key: binding for binding in before}
+    written: list[str | bytes] = []
+    latest = 0.0
+    for binding in after:
+        if gone.pop(binding.key, None) is not binding:
+            written += (binding.key, to_json(binding))
+        if binding.expires_at > latest:
+            latest = binding.expires_at
+    return gone, written, latest
 
 
 def _interned(binding: Binding) -> Binding:

@@ -19,6 +19,7 @@ from typing import Any
 import hiredis
 from hiredis import ReplyError, pack_command
 
+from ..awaiting import Awaited
 from ..errors import StoreUnavailable
 from .link import Link
 from .lua import SCRIPTS, Script
@@ -29,6 +30,7 @@ log = logging.getLogger("sipcore.store")
 
 Argument = str | bytes | int | float
 Reply = Callable[[Any], None]
+AnyFuture = asyncio.Future[Any] | Awaited
 
 GATHER = 0.003  # seconds
 BUSY = 1500  # commands a second from which on the patient ones are gathered
@@ -134,10 +136,21 @@ class Pipe:
     ) -> asyncio.Future[Any]:
         """Queue a script and return its reply to be awaited, like `execute`."""
         future = asyncio.get_running_loop().create_future()
-        again = (script.source, len(keys), *keys, *arguments)
-        reply = partial(self._settle_script, future, again)
-        self.send(reply, "EVALSHA", script.sha, *again[1:], patient=patient and self._busy())
+        self._call(future, script, keys, arguments, patient)
         return future
+
+    def ask(self, script: Script, keys: Sequence[str], *arguments: Argument, patient: bool = False) -> Awaited:
+        """Like `call`, for a route: it goes on as soon as the reply has been read."""
+        awaited = Awaited()
+        self._call(awaited, script, keys, arguments, patient)
+        return awaited
+
+    def _call(
+        self, awaited: AnyFuture, script: Script, keys: Sequence[str], arguments: tuple[Argument, ...], patient: bool
+    ) -> None:
+        again = (script.source, len(keys), *keys, *arguments)
+        reply = partial(self._settle_script, awaited, again)
+        self.send(reply, "EVALSHA", script.sha, *again[1:], patient=patient and self._busy())
 
     def send_script(
         self, then: Reply | None, script: Script, keys: Sequence[str], *arguments: Argument, patient: bool = False
@@ -146,7 +159,7 @@ class Pipe:
         again = (script.source, len(keys), *keys, *arguments)
         self.send(partial(self._script_reply, then, again), "EVALSHA", script.sha, *again[1:], patient=patient)
 
-    def _settle_script(self, future: asyncio.Future[Any], again: tuple[Argument, ...], reply: Any) -> None:
+    def _settle_script(self, future: AnyFuture, again: tuple[Argument, ...], reply: Any) -> None:
         if type(reply) is int and not future.done():  # nearly always
             future.set_result(reply)
         else:
@@ -254,7 +267,7 @@ class Pipe:
             hook()
 
 
-def _settle(future: asyncio.Future[Any], reply: Any) -> None:
+def _settle(future: AnyFuture, reply: Any) -> None:
     if future.done():  # whoever waited was cancelled
         return
     if isinstance(reply, StoreUnavailable):

@@ -27,17 +27,18 @@ PURE_ROOMS = {
 }
 "Rooms below the line: no I/O, no clock, no asyncio. What each may import from sipcore beside itself."
 
-BELOW_SCRIPT = {*PURE_ROOMS, "ports", "ebr"}
+BELOW_SCRIPT = {*PURE_ROOMS, "ports", "ebr", "awaiting"}
 ROOMS = PURE_ROOMS | {
     "": set(),
     "ports": {"contract"},
     "tokens": set(),
+    "awaiting": set(),
     "ebr": {"ports"} | CONTRACT_AND_ERRORS,
     "script": BELOW_SCRIPT | {"watchdog"},
     "routes": {"script", "contract.events"},
     "transport": {"syntax", "contract.flow", "errors"},
     "siblings": {"syntax", "proxy"} | CONTRACT_AND_ERRORS,
-    "store": {"ports"} | CONTRACT_AND_ERRORS,
+    "store": {"ports", "awaiting"} | CONTRACT_AND_ERRORS,
     "jobs": {"ports"} | CONTRACT_AND_ERRORS,
     "driver": {"syntax", "proxy", "calls", "ebr", "script", "transport", "ports"} | CONTRACT_AND_ERRORS,
     "watchdog": set(),
