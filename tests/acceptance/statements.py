@@ -149,6 +149,7 @@ STATEMENTS = {
 
 NOT_APPLICABLE: dict[str, str] = {
     "H61": "there is no voicemail: the product carries no media",
+    "H91": "there are no ring groups; `**` takes what rings at an extension, as the tests of H92 begin",
     "H103": "workers do not replicate bindings to one another; a start reads them from the store and raises nothing",
 }
 

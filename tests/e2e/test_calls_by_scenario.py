@@ -19,6 +19,7 @@ def test_a_call_begins_and_ends(exchange: Exchange, transport: str) -> None:
     phone.wait()
 
 
+@pytest.mark.acceptance("H50")
 def test_all_phones_ring_and_those_that_do_not_answer_hear_that_another_one_did(exchange: Exchange) -> None:
     caller, callee = exchange.people(2)
     others = [exchange.sipp_phone("a_phone_rings_until_another_one_answers", callee) for _ in range(2)]
@@ -36,6 +37,7 @@ def test_all_phones_ring_and_those_that_do_not_answer_hear_that_another_one_did(
         run.wait()
 
 
+@pytest.mark.acceptance("H50")
 def test_a_caller_who_gives_up_stops_every_phone_and_none_hears_that_another_one_answered(exchange: Exchange) -> None:
     caller, callee = exchange.people(2)
     phones = [exchange.sipp_phone("a_phone_rings_until_it_is_told_to_stop", callee) for _ in range(2)]

@@ -65,6 +65,8 @@ def test_linphone_dials_33_and_has_the_call(exchange: Exchange, udp_baresip: Bar
     charlies.wait_for("Released")
 
 
+@pytest.mark.acceptance("H80")
+@pytest.mark.acceptance("H90")
 @pytest.mark.parametrize("dialled", ["33", "*8", "**{bob}"])
 def test_the_picker_hears_480_then_his_phone_rings_and_the_original_is_told_that_it_is_over(
     exchange: Exchange, dialled: str
@@ -101,6 +103,7 @@ def test_who_is_in_no_group_may_pick_nothing(exchange: Exchange) -> None:
     assert strangers.received("INVITE") == []
 
 
+@pytest.mark.acceptance("H89")
 def test_calls_of_another_group_are_not_to_be_picked(exchange: Exchange) -> None:
     (bob, *_), (other, *_) = exchange.group(), exchange.group()
     bobs, others, alices = exchange.scripted(bob), exchange.scripted(other), exchange.scripted(exchange.person())
@@ -116,6 +119,7 @@ def test_calls_of_another_group_are_not_to_be_picked(exchange: Exchange) -> None
     assert others.received("INVITE") == []
 
 
+@pytest.mark.acceptance("H87")
 def test_where_nothing_rings_there_is_nothing_to_pick(exchange: Exchange) -> None:
     bob, charlie, *_ = exchange.group()
     exchange.scripted(bob)
@@ -126,6 +130,7 @@ def test_where_nothing_rings_there_is_nothing_to_pick(exchange: Exchange) -> Non
     assert answer.at - begun < 1
 
 
+@pytest.mark.acceptance("H81")
 def test_a_picker_whose_phone_says_nothing_loses_the_call_and_the_original_goes_on_ringing(exchange: Exchange) -> None:
     bob, charlie, dan, *_ = exchange.group()
     bobs, charlies, dans = (exchange.scripted(who) for who in (bob, charlie, dan))
@@ -148,6 +153,7 @@ def test_a_picker_whose_phone_says_nothing_loses_the_call_and_the_original_goes_
     call.bye(picked)
 
 
+@pytest.mark.acceptance("H82")
 @pytest.mark.timeout(180)
 def test_of_two_who_dial_at_the_same_instant_exactly_one_has_the_call(exchange: Exchange) -> None:
     bob, *others = exchange.large_group(1 + 2 * PAIRS)

@@ -70,6 +70,10 @@ def test_a_real_phone_is_woken_rings_and_talks(exchange: Exchange, udp_baresip, 
     assert pushes(exchange, sleeper) == 1
 
 
+@pytest.mark.acceptance("H21")
+@pytest.mark.acceptance("H22")
+@pytest.mark.acceptance("H42")
+@pytest.mark.acceptance("H75")
 @pytest.mark.parametrize("ended_by", ["caller", "callee"])
 def test_the_app_has_the_answer_to_its_register_and_then_the_call(exchange: Exchange, ended_by: str) -> None:
     sleeper = exchange.sleeper()
@@ -99,6 +103,7 @@ def test_a_call_of_sipp_waits_until_sipp_is_there_to_answer(exchange: Exchange) 
     phone.wait()
 
 
+@pytest.mark.acceptance("H23")
 @pytest.mark.parametrize("asleep", ["silent", "unreachable"])
 def test_a_phone_that_only_refreshes_its_contact_is_sent_the_call_at_once(exchange: Exchange, asleep: str) -> None:
     """Its contact has outlived its sleep, so the call goes there first and nobody hears it: no insert, but an update."""
@@ -192,6 +197,7 @@ def test_a_phone_that_registers_once_gets_every_call_that_waits_for_it(exchange:
     assert len(app.received("INVITE")) == 2
 
 
+@pytest.mark.acceptance("H56")
 def test_an_invite_that_is_sent_again_meanwhile_brings_no_second_push_and_no_second_call(exchange: Exchange) -> None:
     sleeper = exchange.sleeper()
     caller = exchange.scripted(exchange.person())
@@ -210,6 +216,7 @@ def test_an_invite_that_is_sent_again_meanwhile_brings_no_second_push_and_no_sec
     assert len(app.received("INVITE")) == 1
 
 
+@pytest.mark.acceptance("H46")
 def test_a_caller_who_gives_up_is_told_at_once_and_nothing_happens_after_that(exchange: Exchange) -> None:
     sleeper = exchange.sleeper()
     caller = exchange.scripted(exchange.person())
@@ -230,6 +237,7 @@ def test_a_caller_who_gives_up_is_told_at_once_and_nothing_happens_after_that(ex
     exchange.product.push.answer_with(200)
 
 
+@pytest.mark.acceptance("H33")
 def test_nobody_comes_and_the_caller_is_told_when_the_window_ends(exchange: Exchange) -> None:
     """With a phone that was pushed, and with nobody who could be."""
     sleeper, never_registered = exchange.sleeper(), exchange.person()
@@ -248,6 +256,7 @@ def test_nobody_comes_and_the_caller_is_told_when_the_window_ends(exchange: Exch
     assert pushes(exchange, sleeper) == 1
 
 
+@pytest.mark.acceptance("H35")
 def test_a_dead_token_ends_the_wait_of_a_call_that_nobody_else_can_take(exchange: Exchange) -> None:
     sleeper = exchange.sleeper()
     caller = exchange.scripted(exchange.person())

@@ -58,7 +58,8 @@ def test_asking_for_support_makes_no_push_binding() -> None:
 
 
 @pytest.mark.acceptance("H72")
-def test_a_token_is_seen_by_nobody_else() -> None:
+def test_a_token_is_seen_by_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
     with pbx() as world:
         alice, bob = world.phone("101"), mobile(world)
         bob.register()
@@ -72,6 +73,7 @@ def test_a_token_is_seen_by_nobody_else() -> None:
             assert b"pn-" not in bytes(message)
             assert TOKEN.encode() not in bytes(message)
 
+    assert TOKEN not in caplog.text
     for event in world.events:
         assert TOKEN not in repr(event)
         assert "pn-prid=" not in repr(event)

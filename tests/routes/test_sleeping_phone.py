@@ -24,6 +24,7 @@ def test_a_phone_that_wakes_is_injected_and_answers() -> None:
         bob.answers_after = 1.0
 
         call = alice.call("102")
+        assert call.statuses == [100], "within 200 ms"
         world.advance(2)
 
         assert call.statuses == [100]
@@ -315,7 +316,7 @@ def test_when_no_push_can_be_sent_the_phone_has_a_short_grace_to_come_by_itself(
         started = world.now
         call = alice.call("102")
         world.advance(0.1)
-        world.push_result(E_PUSH_SUPPRESSED, why="breaker-open")
+        world.push_result(E_PUSH_SUPPRESSED, why="provider-down")
         assert call.final().status == 480
         assert world.now - started == pytest.approx(3.1, abs=0.2)
 
