@@ -1,13 +1,18 @@
 """Which pages there are, and who may see them."""
 
+from uuid import UUID
+
 import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from pbx.accounts.models import Account
 
-OPEN = {"acrobits_reporter", "healthz", "readyz", "login", "logout", "password_change", "set_language", "words"}
-ARGUMENTS = {"pk": 1, "uid": "u1", "provider": "fcm"}
+OPEN = {"login", "logout", "password_change", "set_language", "words", "healthz", "readyz"} | {
+    "acrobits_reporter",
+    "push_call_state",
+}
+ARGUMENTS = {"pk": 1, "uid": "u1", "provider": "fcm", "push_id": UUID(int=1)}
 
 
 def addresses(patterns=None, prefix=""):
