@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from ..syntax import Response
     from ..transaction import ClientTransaction
@@ -15,54 +17,37 @@ __all__ = ["BRANCH_STATES", "Branch"]
 BRANCH_STATES = ("trying", "proceeding", "ringing", "answered", "cancelled", "failed")
 
 
-class Branch:
+class Branch(Struct, eq=False):
     """One client transaction of a request, as the script and the dashboard see it. Read only, for them.
 
     The `user` of its client transaction; what happens there goes on to the response context.
     """
 
-    __slots__ = (
-        "absorbed",
-        "answer_tag",
-        "cancel_cause",
-        "context",
-        "excluded",
-        "id",
-        "last_code",
-        "response",
-        "ring_deadline",
-        "state",
-        "target",
-        "timer_c",
-        "transaction",
-    )
-
-    def __init__(self, id: str, target: Target, context: ResponseContext) -> None:
-        self.id = id
-        "Unique within its request: 1, 2, …"
-        self.target = target
-        self.state = "trying"
-        """One of BRANCH_STATES: proceeding is 100 only, ringing any other provisional. A cancelled branch stays so
-        whatever its phone still says; `transaction` is None once that was final."""
-        self.last_code = 0
-        "The last status received, 0 before the first; 408 and 503 are also set by us."
-        self.excluded = False
-        "Whether its final response is no candidate for the caller: we cancelled it, or it is a picker's."
-        self.cancel_cause = 0
-        "Why we gave it up, as in BranchCancelled; 0: we did not."
-        self.context = context
-        self.transaction: ClientTransaction | None = None
-        "None before it was sent and once it is over."
-        self.response: Response | None = None
-        "Its final response other than 2xx; None when there was none: 408 and 503 are then ours."
-        self.ring_deadline = 0.0
-        "When it has rung long enough; 0 for never."
-        self.timer_c = 0.0
-        "When it has been silent for too long (§16.6 step 11)."
-        self.answer_tag: str | None = None
-        "The To tag of its 2xx that went to the caller; another one would be another phone, behind a forking proxy."
-        self.absorbed: dict[str, bytes] | None = None
-        "By their To, the ACKs to those that did not."
+    id: str
+    "Unique within its request: 1, 2, …"
+    target: Target
+    context: ResponseContext
+    state: str = "trying"
+    """One of BRANCH_STATES: proceeding is 100 only, ringing any other provisional. A cancelled branch stays so
+    whatever its phone still says; `transaction` is None once that was final."""
+    last_code: int = 0
+    "The last status received, 0 before the first; 408 and 503 are also set by us."
+    excluded: bool = False
+    "Whether its final response is no candidate for the caller: we cancelled it, or it is a picker's."
+    cancel_cause: int = 0
+    "Why we gave it up, as in BranchCancelled; 0: we did not."
+    transaction: ClientTransaction | None = None
+    "None before it was sent and once it is over."
+    response: Response | None = None
+    "Its final response other than 2xx; None when there was none: 408 and 503 are then ours."
+    ring_deadline: float = 0.0
+    "When it has rung long enough; 0 for never."
+    timer_c: float = 0.0
+    "When it has been silent for too long (§16.6 step 11)."
+    answer_tag: str | None = None
+    "The To tag of its 2xx that went to the caller; another one would be another phone, behind a forking proxy."
+    absorbed: dict[str, bytes] | None = None
+    "By their To, the ACKs to those that did not."
 
     @property
     def source(self) -> str:

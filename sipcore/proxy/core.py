@@ -397,7 +397,9 @@ class ProxyCore:
         """The request's response context, made when there is none yet."""
         context = request.context
         if context is None:
-            context = request.context = ResponseContext(self, request, now)
+            is_invite = request.request.method == "INVITE"
+            longest = self.policy.call_deadline if is_invite else self.limits.non_invite_seconds
+            context = request.context = ResponseContext(self, request, is_invite, now + longest)
         return context
 
     def answer(

@@ -30,7 +30,7 @@ __all__ = ["DialogRelay"]
 class DialogRelay(Timed):
     """One such request, the `user` of both its transactions."""
 
-    __slots__ = ("_client", "_core", "_hop", "_request", "_server", "_timer_c")
+    __slots__ = ("_client", "_core", "_hop", "_request", "_server", "_timer_c", "due", "queued_for")
 
     def __init__(self, core: ProxyCore, server: ServerTransaction, hop: Hop) -> None:
         self._core = core

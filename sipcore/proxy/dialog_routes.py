@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from ..contract.flow import Flow
 from ..syntax import parse_uri
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["DialogRoutes", "Hop"]
 
 
-class Hop(NamedTuple):
+class Hop(Struct):
     """The next hop of a request within a dialog."""
 
     uri: str
@@ -120,7 +122,9 @@ class DialogRoutes:
         if self._moved:
             flow = self._moved.get((token, not from_caller), flow)
         hop = Hop(uri, flow, from_caller, skip, routes, next_uri)
-        return hop if self._is_reachable(flow) else hop._replace(flow=hop.address)
+        if not self._is_reachable(flow):
+            hop.flow = hop.address
+        return hop
 
     def _remember(self, token: str, is_caller: bool, flow: Flow) -> None:
         moved = self._moved

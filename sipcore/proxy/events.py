@@ -1,6 +1,6 @@
 """What the core reports: one record for each thing that happened, in order. Nobody changes one.
 
-They are not `frozen`: that takes three times as long to make, and some ten are made for a call.
+Structs, for some ten are made for a call.
 
 Every event but DialogEnded carries the ServerRequest it is about. Requests inside a dialog that the core forwards on
 its own (see `core.py`) give no events, except that a BYE which went through is a DialogEnded.
@@ -8,8 +8,9 @@ its own (see `core.py`) give no events, except that a BYE which went through is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from .target import Target
 
@@ -39,15 +40,13 @@ __all__ = [
 ]
 
 
-@dataclass(slots=True)
-class RequestReceived:
+class RequestReceived(Struct):
     """A new request for the routing script: valid, not a retransmission, not inside a dialog of ours."""
 
     request: ServerRequest
 
 
-@dataclass(slots=True)
-class RequestCancelled:
+class RequestCancelled(Struct):
     """The caller gave up; the 487 is out already."""
 
     request: ServerRequest
@@ -55,16 +54,14 @@ class RequestCancelled:
     "Reason values of his CANCEL. Empty also when his connection closed and did not come back."
 
 
-@dataclass(slots=True)
-class BranchAdded:
+class BranchAdded(Struct):
     """A branch was started."""
 
     request: ServerRequest
     branch: Branch
 
 
-@dataclass(slots=True)
-class BranchProvisional:
+class BranchProvisional(Struct):
     """A branch sent a provisional response above 100, other than the one before."""
 
     request: ServerRequest
@@ -72,8 +69,7 @@ class BranchProvisional:
     status: int
 
 
-@dataclass(slots=True)
-class BranchFinal:
+class BranchFinal(Struct):
     """A branch is over: its final response, 408 when it never gave one, 503 when it could not be sent.
 
     Follows BranchCancelled too, once the phone has confirmed; with 2xx it is then an answer that nobody took.
@@ -84,8 +80,7 @@ class BranchFinal:
     status: int
 
 
-@dataclass(slots=True)
-class BranchCancelled:
+class BranchCancelled(Struct):
     """We gave a branch up; the CANCEL goes out now or with the phone's first provisional response (§9.1)."""
 
     request: ServerRequest
@@ -95,8 +90,7 @@ class BranchCancelled:
     phone is called anew elsewhere."""
 
 
-@dataclass(slots=True)
-class InjectRejected:
+class InjectRejected(Struct):
     """A target was not tried."""
 
     request: ServerRequest
@@ -105,8 +99,7 @@ class InjectRejected:
     "gone, final, cancelled, barred, duplicate, declined, limit, dropped (by a branch route), no-flow or send-failed."
 
 
-@dataclass(slots=True)
-class HoldOpened:
+class HoldOpened(Struct):
     """The request now waits for branches to come."""
 
     request: ServerRequest
@@ -114,8 +107,7 @@ class HoldOpened:
     branches: int | None = None
 
 
-@dataclass(slots=True)
-class HoldClosed:
+class HoldClosed(Struct):
     """It no longer does; branches that live go on."""
 
     request: ServerRequest
@@ -123,16 +115,14 @@ class HoldClosed:
     "deadline, count, last-flag, no-more (or what the script said instead), final or cancel."
 
 
-@dataclass(slots=True)
-class TakeoverStarted:
+class TakeoverStarted(Struct):
     """A pickup has begun: at least one phone of the picker is being called."""
 
     request: ServerRequest
     token: str
 
 
-@dataclass(slots=True)
-class TakeoverEnded:
+class TakeoverEnded(Struct):
     """A pickup is over; exactly one for each call of `inject_branches` with `cancel` that did not raise."""
 
     request: ServerRequest
@@ -141,8 +131,7 @@ class TakeoverEnded:
     "done, failed, lost (an original phone answered), caller-gone or timeout."
 
 
-@dataclass(slots=True)
-class TargetsFailed:
+class TargetsFailed(Struct):
     """Nothing is left that was tried, and the script said that it decides what now. The caller waits for it."""
 
     request: ServerRequest
@@ -153,8 +142,7 @@ class TargetsFailed:
     "The phone's response that this is, None when it is our own word."
 
 
-@dataclass(slots=True)
-class FinalSent:
+class FinalSent(Struct):
     """The final response; exactly one for each request that was received."""
 
     request: ServerRequest
@@ -166,22 +154,19 @@ class FinalSent:
     "The branch that it came from."
 
 
-@dataclass(slots=True)
-class Acknowledged:
+class Acknowledged(Struct):
     """The ACK to a final response other than 2xx has come: the phone's line is free again."""
 
     request: ServerRequest
 
 
-@dataclass(slots=True)
-class RequestTerminated:
+class RequestTerminated(Struct):
     """The server transaction is destroyed; words about it raise TransactionGone from now on."""
 
     request: ServerRequest
 
 
-@dataclass(slots=True)
-class DialogEnded:
+class DialogEnded(Struct):
     """A BYE went through, in either direction."""
 
     call_id: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,53 +19,35 @@ if TYPE_CHECKING:
 __all__ = ["ServerRequest"]
 
 
-class ServerRequest:
+class ServerRequest(Struct, eq=False):
     """A received request and what became of it.
 
     Made by the core, handed out in RequestReceived and in every event about that request. `user`, `callee`, `caller`
     and `groups` belong to the script and are never read by the core.
     """
 
-    __slots__ = (
-        "call_uid",
-        "callee",
-        "caller",
-        "context",
-        "flow",
-        "groups",
-        "id",
-        "is_cancelled",
-        "local_tag",
-        "on_branch",
-        "on_reply",
-        "request",
-        "transaction",
-        "user",
-    )
-
-    def __init__(self, request: Request, flow: Flow, transaction: ServerTransaction, id: str, call_uid: str) -> None:
-        self.request = request
-        self.flow = flow
-        self.id = id
-        "Unique, also among workers and after a restart; events name the request by it."
-        self.call_uid = call_uid
-        "Names the call on the board and in records; empty for anything but INVITE."
-        self.transaction: ServerTransaction | None = transaction
-        "None once it is destroyed."
-        self.context: ResponseContext | None = None
-        "Its branches and hold, from the first fork, relay or hold on."
-        self.is_cancelled = False
-        "Whether the caller gave up."
-        self.local_tag = ""
-        "The To-tag of responses made here; no phone's."
-        self.on_branch: Callable[[Target, int], Target | None] | None = None
-        "Looks at each target before it is tried, with the number of its branch; None: it is not."
-        self.on_reply: Callable[[Branch, Response], Response | None] | None = None
-        "Looks at each response but 100 before anything is done about it; None: a provisional is not forwarded."
-        self.user: Any = None
-        self.callee: Any = None
-        self.caller: Any = None
-        self.groups: tuple[str, ...] = ()
+    request: Request
+    flow: Flow
+    transaction: ServerTransaction | None
+    "None once it is destroyed."
+    id: str
+    "Unique, also among workers and after a restart; events name the request by it."
+    call_uid: str
+    "Names the call on the board and in records; empty for anything but INVITE."
+    context: ResponseContext | None = None
+    "Its branches and hold, from the first fork, relay or hold on."
+    is_cancelled: bool = False
+    "Whether the caller gave up."
+    local_tag: str = ""
+    "The To-tag of responses made here; no phone's."
+    on_branch: Callable[[Target, int], Target | None] | None = None
+    "Looks at each target before it is tried, with the number of its branch; None: it is not."
+    on_reply: Callable[[Branch, Response], Response | None] | None = None
+    "Looks at each response but 100 before anything is done about it; None: a provisional is not forwarded."
+    user: Any = None
+    callee: Any = None
+    caller: Any = None
+    groups: tuple[str, ...] = ()
 
     @property
     def method(self) -> str:

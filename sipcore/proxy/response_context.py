@@ -20,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from ..syntax import forward_response, reason_phrase
 from ..transaction import NEVER, Timed
 from .best_response import SUBSCRIBER_ABSENT, Choice, choose
@@ -52,49 +54,32 @@ if TYPE_CHECKING:
 __all__ = ["ResponseContext"]
 
 
-class ResponseContext(Timed):
+class ResponseContext(Timed, Struct, eq=False):
     """See the module."""
 
-    __slots__ = (
-        "_absent_cause",
-        "_barred",
-        "_core",
-        "_count_reached",
-        "_deadline",
-        "_early_media",
-        "_gone_at",
-        "_is_invite",
-        "_rang",
-        "_request",
-        "branches",
-        "hold",
-        "reserved",
-        "takeover",
-    )
-
-    def __init__(self, core: ProxyCore, request: ServerRequest, now: float) -> None:
-        self._core = core
-        self._request = request
-        self._is_invite = request.method == "INVITE"
-        self.branches: list[Branch] = []
-        "All there ever were, the oldest first."
-        self.hold: Hold | None = None
-        self.takeover: Takeover | None = None
-        self.reserved = ""
-        """Whether the script decides what comes when nothing is left: `waits` for that moment, `decides` from then on, and
-        empty when it does not."""
-        self._early_media: Branch | None = None
-        "Whose media the caller hears before anybody has answered."
-        self._rang = False
-        self._barred = False
-        "A 6xx has spoken for all devices: nobody else is tried."
-        self._count_reached = False
-        "The hold has had all the branches that it waited for."
-        self._absent_cause = SUBSCRIBER_ABSENT
-        self._deadline = now + (core.policy.call_deadline if self._is_invite else core.limits.non_invite_seconds)
-        self._gone_at: float | None = None
-        "When the caller, whose connection has closed, counts as gone."
-        self.due = self.queued_for = NEVER
+    _core: ProxyCore
+    _request: ServerRequest
+    _is_invite: bool
+    _deadline: float
+    branches: list[Branch] = []
+    "All there ever were, the oldest first."
+    hold: Hold | None = None
+    takeover: Takeover | None = None
+    reserved: str = ""
+    """Whether the script decides what comes when nothing is left: `waits` for that moment, `decides` from then on, and
+    empty when it does not."""
+    _early_media: Branch | None = None
+    "Whose media the caller hears before anybody has answered."
+    _rang: bool = False
+    _barred: bool = False
+    "A 6xx has spoken for all devices: nobody else is tried."
+    _count_reached: bool = False
+    "The hold has had all the branches that it waited for."
+    _absent_cause: int = SUBSCRIBER_ABSENT
+    _gone_at: float | None = None
+    "When the caller, whose connection has closed, counts as gone."
+    due: float = NEVER
+    queued_for: float = NEVER
 
     @property
     def has_rung(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ..contract.flow import Flow
 
@@ -11,8 +11,7 @@ __all__ = ["SOURCES", "Target"]
 SOURCES = ("lookup", "event", "msg", "script", "pickup")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One place where a request may be forwarded.
 
     A binding becomes a target by its contact and flow; making one is the script's business, for the core knows no

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..contract.records import replace
 from ..ebr.lanes import within
 from ..errors import InvalidWord, ScriptError, TooLate, TransactionCancelled, TransactionFinal
 from ..syntax import check_header, with_headers

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import MalformedMessage
 from .grammar import parse_number
 from .message import Message, Request, Response
-from .usual import read_usual_message
+from .usual import UsualRequest, UsualResponse, read_usual_message
 
 __all__ = ["CarefulRequest", "CarefulResponse"]
 
@@ -37,7 +37,7 @@ class _ReadsWhenAsked:
 class CarefulRequest(_ReadsWhenAsked, Request):
     """A request of which nothing has been read but its first line."""
 
-    __slots__ = ()
+    __slots__ = (*UsualRequest.__struct_fields__, "__dict__")
 
     def __init__(self, raw: bytes, method: str, target: str, version: str = "SIP/2.0") -> None:
         self.raw = raw
@@ -49,7 +49,7 @@ class CarefulRequest(_ReadsWhenAsked, Request):
 class CarefulResponse(_ReadsWhenAsked, Response):
     """A response of which nothing has been read but its first line."""
 
-    __slots__ = ()
+    __slots__ = (*UsualResponse.__struct_fields__, "__dict__")
 
     def __init__(self, raw: bytes, status: int, reason: str) -> None:
         self.raw = raw
@@ -57,18 +57,12 @@ class CarefulResponse(_ReadsWhenAsked, Response):
         self.reason = reason
 
 
-_READ_AT_ONCE = {
-    Request: (set(Message.__slots__) | set(Request.__slots__)) - {"__dict__", "raw"},
-    Response: (set(Message.__slots__) | set(Response.__slots__)) - {"__dict__", "raw"},
-}
-
-
 def _usual_end(message: Message) -> int:
     """The quick way is tried once, for what we write ourselves is usual. All that it reads is kept."""
     usual = read_usual_message(message.raw)
     if usual is None:
         return 0
-    for name in _READ_AT_ONCE[type(usual)]:
+    for name in usual.__struct_fields__:
         setattr(message, name, getattr(usual, name))
     return usual.usual_end
 

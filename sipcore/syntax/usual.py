@@ -21,10 +21,52 @@ from __future__ import annotations
 
 import re
 
+from msgspec import Struct
+
 from .grammar import LWS, MAX_BODY_BYTES, MAX_HEADER_BYTES
 from .message import KNOWN_METHODS, Request, Response
 
-__all__ = ["read_usual_message"]
+__all__ = ["UsualRequest", "UsualResponse", "read_usual_message"]
+
+
+class UsualRequest(Request, Struct, eq=False, dict=True):
+    """A request of which all that a proxy looks at has been read. A Struct: made in one step, with all that it has."""
+
+    raw: bytes
+    usual_end: int
+    branch: str
+    call_id: str
+    cseq_digits: str
+    cseq_method: str
+    from_tag: str
+    to_tag: str
+    method: str
+    target: str
+    version: str
+    sent_by: str
+    has_one_via: bool
+    max_forwards: int | None
+    route_lines: tuple[str, ...]
+    has_proxy_fields: bool
+    via_text: str
+    from_text: str
+    to_text: str
+
+
+class UsualResponse(Response, Struct, eq=False, dict=True):
+    """A response, likewise."""
+
+    raw: bytes
+    usual_end: int
+    branch: str
+    call_id: str
+    cseq_digits: str
+    cseq_method: str
+    from_tag: str
+    to_tag: str
+    status: int
+    reason: str
+
 
 # §25.1 in character classes. Two rules keep a hostile peer from making this slow. A repeated character class is possessive
 # (++), so that no octet is given back. And of all else that is repeated, optional or alternative, what may come next tells
@@ -91,10 +133,9 @@ _match_head = re.compile(_numbered(_HEAD), re.VERBOSE | re.ASCII).fullmatch
 
 _METHODS = {method: method for method in KNOWN_METHODS}
 "So that one string serves all messages."
-_new = object.__new__
 
 
-def read_usual_message(data: bytes, host: str = "", port: int = 0) -> Request | Response | None:
+def read_usual_message(data: bytes, host: str = "", port: int = 0) -> UsualRequest | UsualResponse | None:
     """Read a message that is written as usual; None: look closely.
 
     With `host` and `port`, where a request came from is noted in its top Via (§18.2.1, RFC 3581 §4); None also where that
@@ -113,20 +154,13 @@ def read_usual_message(data: bytes, host: str = "", port: int = 0) -> Request | 
     length = len(data) - end - 4
     if length != int(content_length) or length > MAX_BODY_BYTES or end > MAX_HEADER_BYTES:
         return None
-    # Both kinds have a list of their own, for the interpreter finds slots faster where it meets one type.
     if method is None:
-        response = _new(Response)
-        response.raw = data
-        response.usual_end = end
-        response.status = int(status)
-        response.reason = reason if reason.isascii() else _decode(reason)
-        response.branch = branch
-        response.from_tag = from_tag
-        response.to_tag = to_tag or ""
-        response.call_id = call_id
-        response.cseq_digits = cseq_digits
-        response.cseq_method = _METHODS.get(cseq_method, cseq_method)
-        return response
+        if not reason.isascii():
+            reason = _decode(reason)
+        return UsualResponse(
+            data, end, branch, call_id, cseq_digits, _METHODS.get(cseq_method, cseq_method), from_tag, to_tag or "",
+            int(status), reason,
+        )  # fmt: skip
     if method != cseq_method:
         return None
     if host:
@@ -137,30 +171,15 @@ def read_usual_message(data: bytes, host: str = "", port: int = 0) -> Request | 
             data = data.replace(f"\r\nVia: {via}".encode(), f"\r\nVia: {noted}".encode(), 1)
             end += len(noted) - len(via)
             via = noted
-    request = _new(Request)
-    request.raw = data
-    request.usual_end = end
-    request.method = request.cseq_method = _METHODS.get(method, method)
-    request.target = target
-    request.version = "SIP/2.0"
-    request.via_text = via
-    request.sent_by = sent_by
-    request.branch = branch
-    request.has_one_via = more_vias is None
-    request.from_text = from_
-    request.from_tag = from_tag
-    request.to_text = to
-    request.to_tag = to_tag or ""
-    request.call_id = call_id
-    request.cseq_digits = cseq_digits
-    request.max_forwards = int(max_forwards)
-    request.has_proxy_fields = proxy is not None
-    if route is None:
-        request.route_lines = ()
-    elif more_routes is None:
-        request.route_lines = (_decode(route).strip(LWS),)
-    else:
-        request.route_lines = tuple(request.headers("route"))
+    method = _METHODS.get(method, method)
+    request = UsualRequest(
+        data, end, branch, call_id, cseq_digits, method, from_tag, to_tag or "",
+        method, target, "SIP/2.0", sent_by, more_vias is None, int(max_forwards), (), proxy is not None,
+        via, from_, to,
+    )  # fmt: skip
+    if route is not None:
+        one = more_routes is None
+        request.route_lines = (_decode(route).strip(LWS),) if one else tuple(request.headers("route"))
     return request
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .machine import Input, Machine
+from msgspec import Struct
+
+from .machine import Input, Machine, State
 from .timers import NEVER
 
 if TYPE_CHECKING:
@@ -17,31 +19,30 @@ if TYPE_CHECKING:
 __all__ = ["ClientTransaction"]
 
 
-class ClientTransaction(Machine):
+class ClientTransaction(Machine, Struct, eq=False):
     """A request that was sent, and the responses to it. Made by `TransactionLayer.start_client`.
 
-    Public: `branch`, `request`, `flow`, `method`, `state`, `user` (a slot for the transaction user), `started_at`,
-    `cancel_sent`, `abandoned`.
+    Public: all without an underscore.
     """
 
-    __slots__ = ("_held_cancel", "abandoned", "branch", "cancel_sent", "started_at")
-
+    _layer: TransactionLayer
     request: Request
-
-    def __init__(self, layer: TransactionLayer, request: Request, branch: str, flow: Flow, now: float) -> None:
-        self._layer = layer
-        self.request = request
-        self.method = request.method
-        self.flow = flow
-        self.branch = branch
-        self.state = self.INITIAL
-        self.user = None
-        self.started_at = now
-        self.cancel_sent = False
-        "Whether a CANCEL has left; one that is held back has not."
-        self.abandoned = False
-        self._held_cancel: Sequence[tuple[str, str]] | None = None
-        self.due = self.queued_for = NEVER
+    method: str
+    branch: str
+    flow: Flow
+    started_at: float
+    user: Any
+    "Left to the transaction user."
+    state: State
+    cancel_sent: bool = False
+    "Whether a CANCEL has left; one that is held back has not."
+    abandoned: bool = False
+    due: float = NEVER
+    queued_for: float = NEVER
+    _held_cancel: Sequence[tuple[str, str]] | None = None
+    _interval: float = 0.0
+    _ends_at: float = NEVER
+    _end_input: Input = Input.TRANSPORT_ERROR
 
     def start(self, now: float) -> None:
         """Send the request and start its timers."""

@@ -67,10 +67,8 @@ ABANDONED_SECONDS = 180.0
 "An abandoned INVITE that has had a provisional is kept for this long after it was sent: timer C (§16.6), as for others."
 
 
-class InviteClientTransaction(ClientTransaction):
+class InviteClientTransaction(ClientTransaction, eq=False):
     """An INVITE that was sent. See the module for its states."""
-
-    __slots__ = ()
 
     INITIAL = CALLING
     TABLE: ClassVar[Table] = {

@@ -55,10 +55,8 @@ PROCEEDING, COMPLETED, CONFIRMED = State.PROCEEDING, State.COMPLETED, State.CONF
 ACCEPTED, TERMINATED = State.ACCEPTED, State.TERMINATED
 
 
-class InviteServerTransaction(ServerTransaction):
+class InviteServerTransaction(ServerTransaction, eq=False):
     """An INVITE that was received. See the module for its states."""
-
-    __slots__ = ()
 
     INITIAL = PROCEEDING
     TABLE: ClassVar[Table] = {

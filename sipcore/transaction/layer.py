@@ -119,13 +119,15 @@ class TransactionLayer:
             if invite is None and len(self._servers) >= self._max_servers:
                 self._refuse(request, flow)
                 return
-            transaction = self._servers[key] = NonInviteServerTransaction(self, request, key, flow)
+            transaction = self._servers[key] = NonInviteServerTransaction(
+                self, request, method, key, flow, State.TRYING
+            )
             self.user.cancel_received(transaction, invite, now)
         elif len(self._servers) >= self._max_servers:
             self._refuse(request, flow)
         else:
             machine = InviteServerTransaction if method == "INVITE" else NonInviteServerTransaction
-            transaction = self._servers[key] = machine(self, request, key, flow)
+            transaction = self._servers[key] = machine(self, request, method, key, flow, machine.INITIAL)
             self.user.request_received(transaction, now)
 
     def receive_response(self, response: Response, flow: Flow, now: float) -> None:
@@ -170,8 +172,7 @@ class TransactionLayer:
         if not branch or key in self._clients:
             raise InvalidWord(f"branch {branch!r} is in use or empty")
         machine = InviteClientTransaction if method == "INVITE" else NonInviteClientTransaction
-        transaction = machine(self, request, branch, flow, now)
-        transaction.user = user
+        transaction = machine(self, request, method, branch, flow, now, user, machine.INITIAL)
         if len(self._clients) >= self._max_clients:
             transaction.refuse(now)
         else:
@@ -220,7 +221,9 @@ class TransactionLayer:
 
     def start_cancel(self, request: Request, invite: ClientTransaction, now: float) -> None:
         """Send the CANCEL of an INVITE, in a client transaction that reports to nobody."""
-        transaction = NonInviteClientTransaction(self, request, invite.branch, invite.flow, now)
+        transaction = NonInviteClientTransaction(
+            self, request, "CANCEL", invite.branch, invite.flow, now, None, State.TRYING
+        )
         transaction.abandoned = True
         self._clients[invite.branch, "CANCEL"] = transaction
         transaction.start(now)

@@ -83,20 +83,10 @@ class Machine(Timed):
     The RFC gives each state at most one timer that ends it, and beside it at most one that repeats (A, E, G). It waits for
     whichever comes first; when they coincide the state ends.
 
-    There is no `__init__`: those of ClientTransaction and ServerTransaction set every slot, in one call, on the hot path.
+    The slots are those of ClientTransaction and ServerTransaction.
     """
 
-    __slots__ = (
-        "_end_input",
-        "_ends_at",
-        "_interval",
-        "_layer",
-        "flow",
-        "method",
-        "request",
-        "state",
-        "user",
-    )
+    __slots__ = ()
 
     TABLE: ClassVar[Table] = {}
     INITIAL: ClassVar[State]

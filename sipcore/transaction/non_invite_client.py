@@ -50,10 +50,8 @@ __all__ = ["NonInviteClientTransaction"]
 TRYING, PROCEEDING, COMPLETED, TERMINATED = State.TRYING, State.PROCEEDING, State.COMPLETED, State.TERMINATED
 
 
-class NonInviteClientTransaction(ClientTransaction):
+class NonInviteClientTransaction(ClientTransaction, eq=False):
     """A request other than INVITE that was sent. See the module for its states."""
-
-    __slots__ = ()
 
     INITIAL = TRYING
     TABLE: ClassVar[Table] = {

@@ -53,10 +53,8 @@ __all__ = ["NonInviteServerTransaction"]
 TRYING, PROCEEDING, COMPLETED, TERMINATED = State.TRYING, State.PROCEEDING, State.COMPLETED, State.TERMINATED
 
 
-class NonInviteServerTransaction(ServerTransaction):
+class NonInviteServerTransaction(ServerTransaction, eq=False):
     """A request other than INVITE and ACK that was received. See the module for its states."""
-
-    __slots__ = ()
 
     INITIAL = TRYING
     TABLE: ClassVar[Table] = {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .machine import Machine
+from msgspec import Struct
+
+from .machine import Input, Machine, State
 from .timers import NEVER
 
 if TYPE_CHECKING:
@@ -17,30 +19,29 @@ if TYPE_CHECKING:
 __all__ = ["ServerTransaction"]
 
 
-class ServerTransaction(Machine):
+class ServerTransaction(Machine, Struct, eq=False):
     """A request that was received, and the responses to it. Made by `TransactionLayer.receive_request`.
 
-    Public: `key`, `request`, `flow`, `method`, `state`, `user` (a slot for the transaction user), `last_response`,
-    `is_final`.
+    Public: all without an underscore.
     """
 
-    __slots__ = ("is_final", "key", "last_response")
-
+    _layer: TransactionLayer
     request: Request
-
-    def __init__(self, layer: TransactionLayer, request: Request, key: ServerKey, flow: Flow) -> None:
-        self._layer = layer
-        self.request = request
-        self.method = request.method
-        self.flow = flow
-        self.key = key
-        self.state = self.INITIAL
-        self.user = None
-        self.last_response: Response | None = None
-        "The response sent last: what a retransmission of the request is answered with."
-        self.is_final = False
-        "Whether a final response has been sent."
-        self.due = self.queued_for = NEVER
+    method: str
+    key: ServerKey
+    flow: Flow
+    state: State
+    user: Any = None
+    "Left to the transaction user."
+    last_response: Response | None = None
+    "The response sent last: what a retransmission of the request is answered with."
+    is_final: bool = False
+    "Whether a final response has been sent."
+    due: float = NEVER
+    queued_for: float = NEVER
+    _interval: float = 0.0
+    _ends_at: float = NEVER
+    _end_input: Input = Input.TRANSPORT_ERROR
 
     # actions
 

@@ -88,10 +88,10 @@ class Timed:
     before they are due.
     """
 
-    __slots__ = ("due", "queued_for")
+    __slots__ = ()
 
     due: float
-    "When it is to be called; NEVER for not at all. Set by the queue."
+    "When it is to be called; NEVER, as at first, for not at all. Set by the queue."
     queued_for: float
     "The moment of its earliest entry in the queue; NEVER while there is none."
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from sipcore.proxy.branch import Branch
 from sipcore.proxy.dispatch import Verdict, dispatch

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from sipcore.contract.flow import Flow
 from sipcore.proxy import CoreEvent, Edge, Limits, Policy, ProxyCore, RequestReceived, ServerRequest, Target

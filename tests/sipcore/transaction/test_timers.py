@@ -44,6 +44,8 @@ def test_timers_cannot_be_changed():
 
 
 class Bell(Timed):
+    __slots__ = ("due", "queued_for", "ring")
+
     def __init__(self, ring):
         self.ring = ring
         self.due = self.queued_for = NEVER
