@@ -82,6 +82,14 @@ class EventBus(Protocol):
         event, and the log gets it when the store is back, in order; bounded, what is too much is dropped and counted.
         """
 
+    def follow(self, cursor: str, hear: Callable[[Event], bool], lost: Callable[[], None]) -> Callable[[], None]:
+        """Give every event of the log after `cursor`, of all workers, to `hear`, in the log's order: those that there are, then
+        those that come, until the function that is returned is called.
+
+        `hear` returns False when it has no room; the same event is given again a little later. `$` is the end of the
+        log. `lost` is called when the log no longer reaches back to the cursor. While the store is away nothing is heard.
+        """
+
 
 class CallBoard(Protocol):
     """The live calls of all workers, and claims on them."""

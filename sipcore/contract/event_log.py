@@ -16,6 +16,7 @@ from .records import from_json, replace
 
 __all__ = [
     "ENTRY_FIELD",
+    "FROM_NOW_ON",
     "KEEP_ENTRIES",
     "KEEP_HOURS",
     "LEAST_AND_MOST_ENTRIES",
@@ -40,6 +41,9 @@ ENTRY_FIELD = "event"
 
 NOTHING_READ = "0-0"
 "The cursor before the first event."
+
+FROM_NOW_ON = "$"
+"Instead of a cursor: the end of the log, wherever that is."
 
 _CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,19})")
 

@@ -14,10 +14,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
+from functools import partial
 from operator import attrgetter
 from pathlib import PurePath
 from typing import Any
 
+from ..contract.event_log import FROM_NOW_ON, is_cursor
 from ..contract.events import (
     CATALOGUE,
     E_LIMIT_HIT,
@@ -117,13 +119,18 @@ class EventRouting:
         context: object = None,
         match_all: bool = False,
         ended: Callable[[Subscription, str], None] | None = None,
+        from_cursor: str | None = None,
     ) -> Subscription:
         """Run `route(event, bound_to)` for each matching event until `timeout` seconds have passed.
 
         In force on this worker at once; `bus.subscribed()` tells when it is everywhere. `once` or `max_fires` end it after
         so many. `dedup` names an attribute, or is a function of the event: what has the same value fires once.
-        `on_expire(subscription, bound_to)` runs when the time is over, after whatever has fired. `bind` is the
-        name of what `bound_to` is, and `ended(subscription, why)` is told of every end. Raises UnknownEvent, BadFilter, NoSuchRoute or InvalidWord, and then nothing is subscribed.
+        `on_expire(subscription, bound_to)` runs when the time is over, after whatever has fired. `bind` is the name of
+        what `bound_to` is, and `ended(subscription, why)` is told of every end. `from_cursor` begins in the past: the events
+        come from the event log, those after that cursor and then those that are raised anywhere, in the log's order, none
+        missing and none twice, each with its `cursor`; `$` begins now. The log has them a few hundredths of a second late, and
+        without attributes that are records themselves. Raises UnknownEvent, BadFilter, NoSuchRoute or InvalidWord, and then
+        nothing is subscribed.
         """
         for each in (route, on_expire or route):
             if not callable(each):
@@ -131,8 +138,10 @@ class EventRouting:
         if max_fires is not None and max_fires < 1:
             raise InvalidWord(f"max_fires is at least 1, not {max_fires}")
         options = None
-        if not (context is None and dedup is None and on_expire is None and ended is None):
-            options = Options(context=context, dedup=_dedup_key(events, dedup), on_expire=on_expire, ended=ended)
+        reads_log = from_cursor is not None
+        if reads_log or not (context is None and dedup is None and on_expire is None and ended is None):
+            key = _dedup_key(events, dedup)
+            options = Options(context=context, dedup=key, on_expire=on_expire, ended=ended, reads_log=reads_log)
         return self._subscribe(
             events,
             filter,
@@ -145,6 +154,7 @@ class EventRouting:
             options=options,
             match_all=match_all,
             route=route,
+            from_cursor=from_cursor,
         )
 
     async def wait_for_event(
@@ -319,8 +329,11 @@ class EventRouting:
         options: Options | None = None,
         route: Handler | None = None,
         waiter: asyncio.Future[WaitResult] | None = None,
+        from_cursor: str | None = None,
     ) -> Subscription:
         compiled = compile_filter(events, filter, match_all=match_all)
+        if from_cursor is not None:
+            _check_cursor(from_cursor, compiled)
         if not 0 < timeout <= MAX_TIMEOUT:
             raise InvalidWord(f"a timeout is more than 0 and at most {MAX_TIMEOUT:.0f} seconds, not {timeout}")
         owner = Owner(None) if bound_to is None else self._owners.get(id(bound_to)) or Owner(bound_to)
@@ -344,7 +357,12 @@ class EventRouting:
         )
         max_fires = 1 if waiter is not None else max_fires
         subscription = self._add(compiled, record, timeout, owner, route, waiter, max_fires, options)
-        self._bus.subscribe(record)
+        if from_cursor is None:
+            self._bus.subscribe(record)
+        else:
+            options.stop_reading = self._bus.follow(  # type: ignore[union-attr]
+                from_cursor, partial(self._read, subscription), partial(self._log_is_shorter, call_uid)
+            )
         return subscription
 
     def _add(
@@ -377,7 +395,8 @@ class EventRouting:
         owner.subscriptions[record.id] = subscription
         if owner.bound_to is not None:
             self._owners[id(owner.bound_to)] = owner
-        self._index.add(subscription)
+        if options is None or not options.reads_log:
+            self._index.add(subscription)
         self._deadlines.add(subscription)
         self._reports.tell(E_SUB_CREATED, subscription)
         return subscription
@@ -402,16 +421,21 @@ class EventRouting:
         if self._live.pop(subscription.id, None) is None:
             return False
         subscription.state = state
-        self._index.remove(subscription)
+        options = subscription.options
+        reads_log = options is not None and options.reads_log
+        if not reads_log:
+            self._index.remove(subscription)
         owner = subscription.owner
         owner.subscriptions.pop(subscription.id, None)
         self.lane_is_idle(owner)
         waiter = subscription.waiter
         if waiter is not None and result is not None and not waiter.done():
             waiter.set_result(result)
-        if subscription.record.bind != DURABLE:
+        if reads_log:
+            if options.stop_reading is not None:
+                options.stop_reading()
+        elif subscription.record.bind != DURABLE:
             self._bus.unsubscribe(subscription.record)
-        options = subscription.options
         if options is not None and options.ended is not None:
             options.ended(subscription, why or state)
         return True
@@ -467,6 +491,20 @@ class EventRouting:
         self._lanes.start(subscription.owner)  # last, for the handler may run in here and raise the event again
         return True
 
+    # -- events of the log
+
+    def _read(self, subscription: Subscription, event: Event) -> bool:
+        """Take an event of the log for a subscription that reads it; False when too much waits for its handler."""
+        if subscription.state != LIVE or event.name not in subscription.filter.events:
+            return True
+        if len(subscription.owner.pending or ()) >= MAX_PENDING:
+            return False
+        self._offer(subscription, event, self._monotonic())
+        return True
+
+    def _log_is_shorter(self, call_uid: str) -> None:
+        self._reports.limit_hit("age of a cursor of the event log", 0, call_uid)
+
     # -- what the lanes say
 
     def handler_starts(self, subscription: Subscription, event: Event, since: float) -> None:
@@ -515,6 +553,14 @@ def _dedup_key(events: str | Iterable[str], dedup: Dedup | None) -> Callable[[Ev
     if dedup in ("call_uid", "cause_id", "node"):
         return attrgetter(dedup)
     return lambda event: event.attributes.get(dedup)
+
+
+def _check_cursor(cursor: str, filter: Filter) -> None:
+    if cursor != FROM_NOW_ON and not (isinstance(cursor, str) and is_cursor(cursor)):
+        raise InvalidWord(f"from_cursor is the cursor of an event, or {FROM_NOW_ON}; not {cursor!r}")
+    unseen = [name for name in filter.events if not CATALOGUE[name].shown]
+    if unseen:
+        raise InvalidWord(f"{', '.join(unseen)}: for handlers only, and not in the event log")
 
 
 def _why(error: TooLate) -> str:

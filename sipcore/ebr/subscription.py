@@ -64,7 +64,7 @@ class Owner:
 class Options:
     """What few subscriptions ask for, beside the rest so that the many stay small."""
 
-    __slots__ = ("context", "dedup", "ended", "on_expire", "seen", "sink")
+    __slots__ = ("context", "dedup", "ended", "on_expire", "reads_log", "seen", "sink", "stop_reading")
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class Options:
         on_expire: Handler | None = None,
         ended: Callable[[Subscription, str], None] | None = None,
         sink: Callable[[Event], bool] | None = None,
+        reads_log: bool = False,
     ) -> None:
         self.context = context
         "A third argument for the route."
@@ -86,6 +87,9 @@ class Options:
         "Told when it has ended, and why."
         self.sink = sink
         "Takes matches instead of a route; False when it is full."
+        self.reads_log = reads_log
+        "Whether its events come from the event log, the past ones and those to come, and not as they are raised."
+        self.stop_reading: Callable[[], None] | None = None
 
     def is_duplicate(self, event: Event) -> bool:
         """Whether such an event has been here before; from now on it has."""

@@ -31,6 +31,7 @@ from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
 from ..errors import StoreUnavailable
 from .event_log import EventLog
 from .inbox import Inbox
+from .log_follower import LogFollower
 from .lua import Script
 from .pipe import Pipe
 from .quiet import QuietEvents
@@ -84,6 +85,7 @@ class RedisEventBus:
         compile_conditions: Compile,
         deliver: Callable[[str, Event], object],
         has_peers: Callable[[], bool],
+        followers: LogFollower,
         retention: Retention = USUAL_RETENTION,
     ) -> None:
         self._pipe = pipe
@@ -99,6 +101,7 @@ class RedisEventBus:
         self._last_written: asyncio.Future[Any] | None = None
         self._lookups = 0
         self.log = EventLog(pipe, worker, retention)
+        self.follow = followers.follow
         self._quiet = QuietEvents(pipe, inbox, epoch)
         self.unoffered = 0
         "Events that were not offered to other workers: the store was away, or there were too many at once."

@@ -6,13 +6,14 @@ A MemoryStore stands for the server. Several workers of one test share it, each 
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..contract.calls import CallRecord, CallState
 from ..contract.directory import PickupGroupRecord, SubscriberRecord
-from ..contract.event_log import KEEP_ENTRIES
+from ..contract.event_log import FROM_NOW_ON, KEEP_ENTRIES, cursor_order
 from ..contract.events import CATALOGUE, Event
 from ..contract.location import Binding, BindingChanges
 from ..contract.records import replace
@@ -20,6 +21,7 @@ from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
 from ..errors import DirectoryNotReady, StoreUnavailable
 from .event_log import MAX_KEPT
 from .held import HeldBindings
+from .log_follower import AGAIN
 from .ordering import by_preference, pickable, unexpired
 
 __all__ = ["MemoryCallBoard", "MemoryDirectory", "MemoryEventBus", "MemoryLocation", "MemoryStore"]
@@ -42,6 +44,7 @@ class MemoryStore:
         self.buses: dict[str, MemoryEventBus] = {}
         self.events: deque[Event] = deque(maxlen=KEEP_ENTRIES)
         self._logged = 0
+        self.followers: set[_Follower] = set()
         self.calls: dict[str, CallState] = {}
         self.records: list[CallRecord] = []
         self.claims: dict[str, tuple[str, float]] = {}
@@ -57,16 +60,52 @@ class MemoryStore:
         if available:
             for bus in self.buses.values():
                 bus.write_kept()
+            for follower in tuple(self.followers):
+                follower.pump()
 
     def log(self, event: Event) -> None:
         """Add an event to the log."""
         self._logged += 1
         self.events.append(replace(event, cursor=f"{self._logged}-0"))
+        for follower in tuple(self.followers):
+            follower.pump()
+
+    def cursor(self) -> str:
+        """The end of the log."""
+        return f"{self._logged}-0"
 
     def check(self) -> None:
         """Raise StoreUnavailable when the store is away."""
         if not self.available:
             raise StoreUnavailable("the memory store is away")
+
+
+class _Follower:
+    """One reader of the log: tells what follows its cursor, soon again when there is no room."""
+
+    def __init__(self, store: MemoryStore, cursor: str, hear: Callable[[Event], bool]) -> None:
+        self._store = store
+        self._reached = cursor_order(cursor)
+        self._hear = hear
+        self._is_telling = False
+
+    def pump(self) -> None:
+        if self._is_telling:
+            return  # whoever hears has raised an event: it is told afterwards
+        self._is_telling = True
+        try:
+            while (event := self._next()) is not None:
+                if not self._hear(event):
+                    asyncio.get_running_loop().call_later(AGAIN, self.pump)
+                    return
+                self._reached = cursor_order(event.cursor)
+        finally:
+            self._is_telling = False
+
+    def _next(self) -> Event | None:
+        if self not in self._store.followers or not self._store.available:
+            return None
+        return next((event for event in self._store.events if cursor_order(event.cursor) > self._reached), None)
 
 
 class MemoryLocation:
@@ -179,6 +218,12 @@ class MemoryEventBus:
                     del self._store.subscriptions[record.id]
                 else:
                     owner.deliver(record.id, event)
+
+    def follow(self, cursor: str, hear: Callable[[Event], bool], lost: Callable[[], None]) -> Callable[[], None]:
+        follower = _Follower(self._store, self._store.cursor() if cursor == FROM_NOW_ON else cursor, hear)
+        self._store.followers.add(follower)
+        asyncio.get_running_loop().call_soon(follower.pump)
+        return lambda: self._store.followers.discard(follower)
 
     def write_kept(self) -> None:
         """Add to the log what happened while the store was away. It is offered to nobody."""

@@ -14,6 +14,7 @@ from .heartbeat import Heartbeat
 from .inbox import Inbox
 from .inquiries import Inquiries
 from .location import RedisLocation
+from .log_follower import LogFollower
 from .pipe import Pipe
 
 __all__ = ["RedisStore"]
@@ -53,6 +54,7 @@ class RedisStore:
         )
         self.location = RedisLocation(self.pipe, self.inbox, worker, epoch, has_peers=self._has_peers)
         self.directory = RedisDirectory(self.pipe, self.inbox)
+        self.followers = LogFollower(self.pipe, url, worker)
         self.event_bus = RedisEventBus(
             self.pipe,
             self.inbox,
@@ -61,6 +63,7 @@ class RedisStore:
             compile_conditions=compile_conditions,
             deliver=deliver,
             has_peers=self._has_peers,
+            followers=self.followers,
             retention=retention,
         )
         self.inquiries = Inquiries(self.pipe, self.inbox, worker)
@@ -89,6 +92,7 @@ class RedisStore:
     async def close(self) -> None:
         """Leave and close, once what is queued has been written."""
         await self.heartbeat.stop()
+        await self.followers.close()
         self.event_bus.log.flush()
         await self.call_board.flush()
         await self.inbox.close()
