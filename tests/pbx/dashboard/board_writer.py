@@ -59,9 +59,9 @@ class BoardWriter:
         self.redis.hset(keys.CALLS, state.uid, to_json(state))
         return rev
 
-    def raise_event(self, name: str, **attributes: Any) -> str:
-        """An event in the log; return its cursor."""
-        event = Event(f"w1-{time.time_ns()}", name, time.time(), "w1", attributes)
+    def raise_event(self, name: str, *, ago: float = 0.0, call_uid: str = "", **attributes: Any) -> str:
+        """An event in the log, that happened so many seconds ago; return its cursor."""
+        event = Event(f"w1-{time.time_ns()}", name, time.time() - ago, "w1", attributes, call_uid)
         return self.redis.xadd(keys.EVENTS_LOG, {"event": to_json(event)})
 
     def drop_subscribers(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,10 @@ PAGES = (
     "/devices/new/",
     "/calls/",
     "/events/",
+    "/subscriptions/",
+    "/subscriptions/try/?event=E_UL_CONTACT_INSERT",
+    "/audit/",
+    "/api/v1/docs",
     "/password/",
 )
 
@@ -280,6 +286,65 @@ def test_the_page_of_events_goes_back_as_far_as_the_log(open_page, workers):
     page.wait_for_selector("text=old0 is up")
     shown = page.eval_on_selector_all(".feed-item .feed-text", "items => items.map(item => item.textContent)")
     assert shown == [f"The SIP worker old{number} is up" for number in range(259, -1, -1)]
+
+
+def happened(page) -> list[str]:
+    return page.eval_on_selector_all(".feed-item .feed-text", "items => items.map(item => item.textContent)")
+
+
+def test_any_minute_of_the_log_opens_with_the_same_filter(open_page, workers):
+    workers.redis.delete(keys.EVENTS_LOG)
+    workers.raise_event("E_CALL_STARTED", ago=300, caller="7101@pbx.test", dialled="1", callee="9@pbx.test")
+    workers.raise_event("E_CALL_STARTED", ago=200, caller="7101@pbx.test", dialled="2", callee="9@pbx.test")
+    workers.raise_event("E_CALL_STARTED", ago=200, caller="7102@pbx.test", dialled="3", callee="9@pbx.test")
+    workers.raise_event("E_CALL_STARTED", ago=100, caller="7101@pbx.test", dialled="4", callee="9@pbx.test")
+    page = live(open_page("/events/?name=E_CALL_STARTED"))
+    page.wait_for_selector("text=7101 calls 4")
+
+    page.fill("[data-feed-subscriber]", "7101")
+    page.wait_for_selector("text=7102 calls 3", state="detached")
+    item = page.locator(".feed-item", has_text="7101 calls 2")
+    item.locator("summary").click()
+    item.locator("text=Events up to here").click()
+
+    page.wait_for_selector("text=This is the past")
+    assert happened(page)[0] in ("7101 calls 2", "7102 calls 3")
+    page.select_option("[data-feed-name]", "E_CALL_STARTED")
+    page.fill("[data-feed-subscriber]", "7101")
+    page.wait_for_selector("text=7102 calls 3", state="detached")
+    shared = page.url
+    workers.raise_event("E_CALL_STARTED", caller="7101@pbx.test", dialled="5", callee="9@pbx.test")
+    colleague = live(open_page(shared))
+    colleague.wait_for_selector("text=7101 calls 1")
+    assert happened(colleague) == ["7101 calls 2", "7101 calls 1"]
+    with colleague.expect_download() as download:
+        colleague.click("text=Export")
+    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["attributes"]["dialled"] for line in lines] == ["1", "2"]
+
+    colleague.click("text=Back to now")
+    colleague.wait_for_selector("text=7101 calls 5")
+    assert happened(colleague) == ["7101 calls 5", "7101 calls 4", "7101 calls 2", "7101 calls 1"]
+
+
+def test_a_page_that_was_cut_off_says_how_many_events_it_fetched(server, open_page, workers):
+    page = live(open_page("/events/", expected="WebSocket"))
+    workers.raise_event("E_NODE_UP", worker="before")
+    page.wait_for_selector("text=The SIP worker before is up")
+
+    page.context.set_offline(True)
+    before = server.kill_child("web")
+    page.wait_for_selector("[data-connection='lost']")
+    for number in range(12):
+        workers.raise_event("E_NODE_UP", worker=f"missed{number:02}")
+    server.wait_for_new_child("web", before)
+    page.context.set_offline(False)
+
+    page.wait_for_selector("text=reconnected, 12 events fetched", timeout=30_000)
+    assert happened(page)[:13] == [
+        *(f"The SIP worker missed{number:02} is up" for number in range(11, -1, -1)),
+        "The SIP worker before is up",
+    ]
 
 
 def test_keys_reach_search_pause_and_events(open_page, workers):
