@@ -4,7 +4,7 @@
 
 The clock starts when the caller sends his INVITE with credentials and stops when the provider has read the push: SIP worker, call
 board, Celery, Postgres and HTTP lie between. The second line is about phones that have a binding and stay silent;
-they get RING_SECONDS more.
+they get RING_SECONDS more. The third has calls to as many sleeping phones begin at a steady rate; none may be lost.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from tests.e2e.clients.scripted import ScriptedPhone
 from tests.support.product import ProductUnderTest, Subscriber
 
 PAUSE = 0.3  # seconds between two calls: this is about latency
+RATE = 50  # calls a second of the burst
+BURST_SECONDS = 4
+LATEST = 10.0  # seconds after the last call in which a push still counts as late rather than lost
 
 
 def _give_devices(product: ProductUnderTest, subscribers: list[Subscriber], instances: list[str]) -> None:
@@ -50,11 +53,34 @@ def _measure(product: ProductUnderTest, caller: ScriptedPhone, callees: list[Sub
     return took
 
 
+def _measure_burst(product: ProductUnderTest, caller: ScriptedPhone, callees: list[Subscriber]) -> list[float]:
+    begun = time.monotonic()
+    sent: dict[str, float] = {}
+    calls = []
+    for number, callee in enumerate(callees):
+        time.sleep(max(0.0, begun + number / RATE - time.monotonic()))
+        sent[callee.username] = time.monotonic()
+        calls.append(caller.call(callee.username, in_advance=True))
+    until = time.monotonic() + LATEST
+    pushed: dict[str, float] = {}
+    while len(pushed) < len(sent) and time.monotonic() < until:
+        time.sleep(0.05)
+        for push in product.push.received:
+            username = push.json["aor"].split("@")[0]
+            if username in sent:
+                pushed.setdefault(username, push.at)
+    for call in calls:
+        call.cancel()
+    if lost := len(sent) - len(pushed):
+        print(f"LOST: {lost} of {len(sent)} pushes did not come")
+    return [(at - sent[username]) * 1000 for username, at in pushed.items()]
+
+
 def _print(title: str, took: list[float]) -> None:
     took = sorted(took)
     print(
         f"{title}: median {statistics.median(took):.0f} ms, 90 % {took[int(len(took) * 0.9)]:.0f} ms, "
-        f"best {took[0]:.0f} ms, worst {took[-1]:.0f} ms, {len(took)} calls"
+        f"99 % {took[int(len(took) * 0.99)]:.0f} ms, best {took[0]:.0f} ms, worst {took[-1]:.0f} ms, {len(took)} calls"
     )
 
 
@@ -63,14 +89,15 @@ def main(calls: int) -> None:
         product = ProductUnderTest(Path(directory))
         try:
             product.start()
-            alice, *callees = product.new_subscribers(1 + 2 * calls)
-            asleep, silent = callees[:calls], callees[calls:]
+            alice, *callees = product.new_subscribers(1 + 2 * calls + RATE * BURST_SECONDS)
+            asleep, silent, many = callees[:calls], callees[calls : 2 * calls], callees[2 * calls :]
             instances = [f"00000000-0000-1000-8000-{int(each.username):012}" for each in callees]
             _give_devices(product, callees, instances)
-            phones = [_phone(product, *each) for each in zip(silent, instances[calls:], strict=True)]
+            phones = [_phone(product, *each) for each in zip(silent, instances[calls : 2 * calls], strict=True)]
             caller = _phone(product, alice, "00000000-0000-1000-8000-000000000001")
             _print("asleep", _measure(product, caller, asleep))
             _print("bound and silent", _measure(product, caller, silent))
+            _print(f"asleep, {RATE} calls a second", _measure_burst(product, caller, many))
             for phone in (caller, *phones):
                 phone.close()
         finally:

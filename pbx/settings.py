@@ -183,6 +183,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget-calls": {"task": "pbx.calls.forget_calls", "schedule": 86400, "options": {"expires": 86400}},
     "refresh-push-devices": {"task": "pbx.push.refresh_devices", "schedule": 10, "options": {"expires": 10}},
     "note-push-arrivals": {"task": "pbx.push.note_arrivals", "schedule": 10, "options": {"expires": 10}},
+    "forget-silent-devices": {"task": "pbx.push.forget_silent_devices", "schedule": 3600, "options": {"expires": 3600}},
     "forget-push-attempts": {"task": "pbx.push.forget_attempts", "schedule": 3600, "options": {"expires": 3600}},
 }
 
@@ -223,4 +224,5 @@ VAPID_KEY = env.secret("PBX_VAPID_KEY")
 VAPID_SUBJECT = env.word("PBX_VAPID_SUBJECT")
 WEBPUSH_HOSTS = [host.lower() for host in env.words("PBX_WEBPUSH_HOSTS")]
 ACROBITS_URL = env.word("PBX_ACROBITS_URL")
+PUSH_AFTER_EXPIRY_DAYS = env.number("PBX_PUSH_AFTER_EXPIRY_DAYS", 7, most=3650)
 PUSH_CA = env.word("PBX_PUSH_CA")

@@ -15,12 +15,12 @@ from pbx.subscribers import actions as subscribers
 from pbx.subscribers.models import Subscriber
 
 from . import ledger, refreshing
-from .models import PushDevice, hash_token
+from .models import PushDevice, hash_token, silent_before
 from .providers import REGISTRY
 from .providers.encryption import BrowserKeys
 from .sealing import Unreadable
 
-__all__ = ["add_device", "forget_acrobits", "forget_device", "learn_device", "remove_device"]
+__all__ = ["add_device", "forget_acrobits", "forget_device", "forget_silent_devices", "learn_device", "remove_device"]
 
 MAX_DEVICES = 10  # of one subscriber, as many as he may have bindings; the longest silent goes first
 PLATFORMS = {"apns": "ios", "apns.dev": "ios", "fcm": "android", "webpush": "web"}
@@ -147,6 +147,18 @@ def forget_acrobits(subscriber: Subscriber, *, selector: str, token: str = "") -
     if gone:
         subscribers.republish([subscriber.pk])
     return gone
+
+
+@transaction.atomic
+def forget_silent_devices(now: datetime | None = None) -> int:
+    """Forget the phones whose registration ended long ago; return how many. Their next REGISTER brings them back."""
+    silent = PushDevice.objects.filter(registered_until__lt=silent_before(now or timezone.now()))
+    owners = set(silent.values_list("subscriber_id", flat=True))
+    ledger.lock_owners(owners)
+    count = silent.filter(subscriber_id__in=owners).delete()[1].get(PushDevice._meta.label, 0)
+    if count:
+        subscribers.republish(owners)
+    return count
 
 
 @transaction.atomic

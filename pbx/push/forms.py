@@ -27,13 +27,25 @@ class DeviceForm(Styled, forms.Form):
         label=_("Application"),
         max_length=255,
         required=False,
-        help_text=_("APNs: team and bundle id; FCM: the project id; otherwise empty."),
+        help_text=_("APNs: team and bundle id; FCM: the project id; Acrobits: the AppId; otherwise empty."),
     )
     token = forms.CharField(
         label=_("Push token"),
         max_length=4096,
-        help_text=_("It is stored encrypted and shown masked from now on."),
+        help_text=_(
+            "Web Push: the subscription as JSON; Acrobits: selector and token, with a space between. It is stored encrypted"
+            " and shown masked from now on."
+        ),
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    instance_id = forms.CharField(
+        label=_("Instance"),
+        max_length=255,
+        required=False,
+        help_text=_(
+            "The phone's +sip.instance, by which its registration is known; a test wake and statistics use it."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

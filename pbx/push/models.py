@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +16,7 @@ from pbx.subscribers.models import Subscriber
 
 from . import sealing
 
-__all__ = ["CredentialsTest", "PushAttempt", "PushDevice", "hash_token", "mask"]
+__all__ = ["CredentialsTest", "PushAttempt", "PushDevice", "hash_token", "mask", "silent_before"]
 
 
 def hash_token(token: str) -> str:
@@ -25,6 +27,11 @@ def hash_token(token: str) -> str:
 def mask(token: str) -> str:
     """Enough of a token for its owner to know it again, too little to use: `abcd…wxyz`."""
     return f"{token[:4]}…{token[-4:]}" if len(token) >= 16 else "…"
+
+
+def silent_before(now: datetime) -> datetime:
+    """Phones whose registration ended earlier are not woken any more."""
+    return now - timedelta(days=settings.PUSH_AFTER_EXPIRY_DAYS)
 
 
 def _instance(text: str) -> str:
@@ -120,6 +127,10 @@ class PushDevice(models.Model):
         if self.key:
             return self.key == key
         return bool(self.instance_id) and _instance(self.instance_id) == _instance(key.partition(";reg-id=")[0])
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether its registration ended so long ago that it is not woken any more (PBX_PUSH_AFTER_EXPIRY_DAYS)."""
+        return self.registered_until is not None and self.registered_until < silent_before(now)
 
     @property
     def is_usable(self) -> bool:

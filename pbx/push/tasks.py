@@ -128,6 +128,13 @@ def test_device(device_id: int) -> None:
         waking.test_device(device)
 
 
+@shared_task(name="pbx.push.forget_silent_devices")
+def forget_silent_devices() -> None:
+    """Forget phones that have been out of reach for longer than they are woken."""
+    if count := actions.forget_silent_devices():
+        log.info("%d silent push devices forgotten", count)
+
+
 @shared_task(name="pbx.push.forget_attempts")
 def forget_attempts() -> None:
     """Delete what is remembered of pushes of long ago."""

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.utils import timezone
+
 from pbx.events import raise_event
 from pbx.store import StoreError, store
 from sipcore.contract import keys
@@ -71,7 +73,9 @@ class Occasion:
         return call if call is not None and call.state in WAITING else None
 
     def obstacle(self, device: PushDevice) -> str:
-        """Why this device is not to be pushed as things stand: call-over, ringing or awake; empty when it is."""
+        """Why this device is not to be pushed as things stand: expired, call-over, ringing or awake; empty when it is."""
+        if self.kind != "test" and device.is_silent(timezone.now()):
+            return "expired"
         if self.kind != "call":
             return ""
         call = self.call()

@@ -209,3 +209,27 @@ def test_a_removed_device_is_no_longer_counted(bob, devices_known):
 def test_tokens_are_compared_by_their_hash(bob):
     assert hash_token(TOKEN) != hash_token(OTHER)
     assert learn(bob).token_hash == hash_token(TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("_case", "days_ago", "setting", "kept"),
+    [
+        ("within the week that it is still woken", 6, 7, True),
+        ("after it", 8, 7, False),
+        ("as RFC 8599 has it", 0.01, 0, False),
+        ("still registered", -0.01, 0, True),
+    ],
+)
+def test_a_phone_that_is_silent_for_long_is_forgotten(_case, days_ago, setting, kept, bob, devices_known, settings):
+    settings.PUSH_AFTER_EXPIRY_DAYS = setting
+    learn(bob, registered_until=timezone.now() - timedelta(days=days_ago))
+
+    assert actions.forget_silent_devices() == (not kept)
+
+    assert devices_known("101@pbx.test") == kept
+
+
+def test_devices_that_never_registered_are_not_silent(bob):
+    actions.add_device(bob, provider="http", token=TOKEN)
+
+    assert actions.forget_silent_devices() == 0

@@ -6,10 +6,11 @@ import json
 import logging
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from pbx.celery import app
 from pbx.push import actions, ledger, tasks
@@ -415,6 +416,18 @@ def test_a_token_of_a_lost_key_fails_and_says_so(push_server, mobile, put_call, 
     assert told(events) == [("E_PUSH_FAILED", "k1", 0, "unreadable-token: stored under another SECRET_KEY")]
 
 
+def test_a_phone_that_is_silent_for_long_is_not_woken_for_a_call(push_server, bob, put_call, events):
+    device = learn(bob, registered_until=timezone.now() - timedelta(days=8))
+    put_call()
+
+    call_bob()
+
+    assert push_server.received == []
+    assert told(events) == [("E_PUSH_SUPPRESSED", "k1", "expired")]
+    tasks.test_device(device.pk)
+    assert len(push_server.received) == 1, "somebody wants to know"
+
+
 def test_a_suspended_subscriber_is_not_woken(push_server, mobile, bob, put_call, events):
     subscribers.set_enabled(bob, False)
     put_call()
@@ -519,10 +532,6 @@ def test_a_phone_that_unregisters_is_not_pushed(push_server, mobile, put_call):
 
 
 def test_old_pushes_are_forgotten_and_young_ones_are_not(mobile):
-    from datetime import timedelta
-
-    from django.utils import timezone
-
     now = timezone.now()
     for number, days in enumerate((ledger.KEPT_DAYS + 1, ledger.KEPT_DAYS - 1)):
         PushAttempt.objects.create(device=mobile, push_id=f"{number:032}", at=now - timedelta(days=days))
