@@ -117,3 +117,19 @@ def test_a_part_that_refuses_its_settings_ends_the_start(start_product, name):
     product.wait_for_log(rf"{name} is 'nonsense'; allowed (is|are)", 60)
 
     assert product.wait_for_end() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("PBX_FCM_CREDENTIALS", r"PBX_FCM_CREDENTIALS names a file, which cannot be read: No such file"),
+        ("PBX_APNS_KEY", r"PBX_APNS_KEY names a file, which cannot be read: No such file"),
+        ("PBX_VAPID_KEY", r"PBX_VAPID_KEY (names a file, which cannot be read|cannot be used; allowed is)"),
+    ],
+)
+def test_push_credentials_that_cannot_be_used_end_the_start(start_product, name, sentence):
+    product = start_product(environment={name: "nonsense"}, until_ready=False)
+
+    product.wait_for_log(sentence, 60)
+
+    assert product.wait_for_end() == 1
