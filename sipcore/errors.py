@@ -70,10 +70,18 @@ class LocalError(SipcoreError):
 class ScriptError(LocalError):
     """The routing script is wrong; found when it is loaded, or when a word is used."""
 
-    def __init__(self, message: str = "", *, line: int = 0) -> None:
+    def __init__(self, message: str = "", *, line: int = 0, script: str = "") -> None:
         super().__init__(message)
+        self.message = message
         self.line = line
         "The line of the script, 0 when none is to blame or none is known."
+        self.script = script
+        "The name of its file, once the loader has said it."
+
+    def __str__(self) -> str:
+        if not self.script:
+            return self.message
+        return f"{self.script}, line {self.line}: {self.message}" if self.line else f"{self.script}: {self.message}"
 
 
 class UnknownEvent(ScriptError):

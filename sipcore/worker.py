@@ -216,7 +216,7 @@ class Worker:
             self._driver.routes = load_script(self._config.routes)
         except ScriptError as error:
             log.error("the routing script was not reloaded: %s", error)
-            attributes = {"script": self._config.routes.name, "line": error.line, "error": str(error)[:200]}
+            attributes = {"script": self._config.routes.name, "line": error.line, "error": error.message[:200]}
             self._raise(E_SCRIPT_ERROR, attributes)
         else:
             log.info("the routing script was reloaded")

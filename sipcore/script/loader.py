@@ -26,15 +26,16 @@ def load_script(path: Path) -> RouteTable:
     name = path.name
     try:
         if path.stat().st_size > MAX_SCRIPT_BYTES:
-            raise ScriptError(f"{name}: larger than {MAX_SCRIPT_BYTES} bytes")
+            raise ScriptError(f"larger than {MAX_SCRIPT_BYTES} bytes", script=name)
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ScriptError(f"{path}: cannot be read: {error}") from error
+        raise ScriptError(f"cannot be read: {error}", script=str(path)) from error
     try:
         tree = ast.parse(source, filename=str(path))
         code = compile(tree, str(path), "exec")
     except (SyntaxError, ValueError) as error:  # ValueError: null bytes
-        raise _fault(name, getattr(error, "lineno", 0) or 0, getattr(error, "msg", str(error))) from error
+        what, line = getattr(error, "msg", str(error)), getattr(error, "lineno", 0)
+        raise ScriptError(what, line=line or 0, script=name) from error
 
     try:
         blocking.check(tree)
@@ -47,10 +48,7 @@ def load_script(path: Path) -> RouteTable:
             words.check(tree, module)
             return RouteTable.of(module, name)
     except ScriptError as error:
-        raise _fault(name, error.line or line_of(error, str(path)), str(error)) from error
+        raise ScriptError(error.message, line=error.line or line_of(error, str(path)), script=name) from error
     except Exception as error:
-        raise _fault(name, line_of(error, str(path)), f"{type(error).__name__}: {error}") from error
-
-
-def _fault(name: str, line: int, what: str) -> ScriptError:
-    return ScriptError(f"{name}, line {line}: {what}" if line else f"{name}: {what}", line=line)
+        what = f"{type(error).__name__}: {error}"
+        raise ScriptError(what, line=line_of(error, str(path)), script=name) from error

@@ -50,8 +50,8 @@ const SENTENCES = {
   E_PUSH_PROVIDER_DOWN: ["plug-connected-x", "red", () => gettext("%(provider)s is down: no push is sent through it but a try every five seconds")],
   E_PUSH_PROVIDER_UP: ["plug-connected", "green", () => gettext("%(provider)s answers again, after %(seconds)s s")],
   E_SUB_CANCELLED: ["x", "secondary", () => gettext("A subscription to %(event)s ended: %(why)s")],
-  E_SUB_FAILED: ["bug", "red", () => gettext("The route for %(event)s failed: %(error)s")],
-  E_SCRIPT_ERROR: ["bug", "red", () => gettext("The routing script fails in line %(line)s: %(error)s")],
+  E_SUB_FAILED: ["bug", "red", () => gettext("The route for %(event)s failed in %(script)s, line %(line)s: %(error)s")],
+  E_SCRIPT_ERROR: ["bug", "red", () => gettext("The routing script %(script)s, line %(line)s: %(error)s")],
   E_LIMIT_HIT: ["alert-triangle", "red", () => gettext("A limit was reached: %(limit)s = %(value)s")],
   E_NODE_UP: ["server-2", "green", () => gettext("The SIP worker %(worker)s is up")],
   E_NODE_DOWN: ["server-2", "red", () => gettext("The SIP worker %(worker)s is down: %(why)s")],
@@ -64,6 +64,7 @@ export function describe(event) {
   const words = {};
   for (const [name, value] of Object.entries(event.attributes)) {
     words[name] = ADDRESSES.has(name) ? userPart(String(value)) : String(value);
+    if (name === "line" && value === 0) words[name] = ""; // nobody knows it
     if (name === "reason" && REASONS[value]) words[name] = REASONS[value]();
   }
   const text = sentence().replace(/%\((\w+)\)s/g, (_, name) => words[name] || "–");

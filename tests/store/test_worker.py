@@ -105,7 +105,7 @@ async def everything(request):
     script.write_text(answering.format(status=483) + unknown)
     process.send_signal(signal.SIGHUP)
     wait_until(lambda: errors(server), 5, "nobody was told of the fault")
-    assert errors(server)[0] == ("routes.py", 8, "routes.py, line 8: 'E_NOTHING' is not a declared event")
+    assert errors(server)[0] == ("routes.py", 8, "'E_NOTHING' is not a declared event")
     assert answer() == 482
 
 
