@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sipcore.contract.flow import Flow
 from sipcore.contract.location import Binding, BindingChanges
-from sipcore.registrar import Limits, apply_register, ok_headers
+from sipcore.registrar import Limits, Register, apply_register, ok_headers
 from sipcore.syntax import Request, check_request, parse_message
 
 AOR = "101@pbx.example.org"
@@ -50,7 +50,7 @@ def register(cseq: int, port: int = 5062, push: str = "") -> Request:
 def apply(request: Request, current: tuple[Binding, ...]) -> BindingChanges:
     """Register with AOR."""
     return apply_register(
-        request,
+        Register(request),
         AOR,
         current,
         limits=LIMITS,
@@ -85,7 +85,7 @@ def main() -> None:
 
     def answer(request: Request, current: tuple[Binding, ...]) -> None:
         changes = apply(request, current)
-        ok_headers(request, changes.bindings, epoch=EPOCH, limits=LIMITS, push_providers=("fcm",))
+        ok_headers(Register(request), changes.bindings, epoch=EPOCH, limits=LIMITS, push_providers=("fcm",))
 
     def refreshes() -> list[Request]:
         return [register(number + 2) for number in range(REQUESTS)]

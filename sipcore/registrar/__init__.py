@@ -6,6 +6,7 @@ Pure: current bindings in, `BindingChanges` out; a store applies them. Start rea
 from .answer import ok_headers
 from .limits import Limits
 from .push import KNOWN_PROVIDERS, PushReport
+from .register import Register
 from .registration import apply_register, push_keys_dropped, push_report
 from .removal import drop_connection, expire, remove
 
@@ -13,6 +14,7 @@ __all__ = [
     "KNOWN_PROVIDERS",
     "Limits",
     "PushReport",
+    "Register",
     "apply_register",
     "drop_connection",
     "expire",

@@ -9,11 +9,11 @@ from functools import lru_cache
 from math import ceil
 
 from sipcore.contract.location import Binding
-from sipcore.syntax import Request
 
-from .contacts import Contact, contact_values, read_contacts
+from .contacts import Contact
 from .limits import Limits
-from .push import feature_caps, is_promised
+from .push import feature_caps
+from .register import Register
 
 __all__ = ["ok_headers"]
 
@@ -21,7 +21,7 @@ _SUPPORTED = ("Supported", "path, outbound")
 
 
 def ok_headers(
-    request: Request,
+    register: Register,
     bindings: Sequence[Binding],
     *,
     epoch: float,
@@ -35,8 +35,8 @@ def ok_headers(
     come without, for they are other phones' (RFC 8599 §8). `push_providers` must be what `apply_register` was given;
     `vapid` is the public key for Web Push.
     """
-    call_id = request.call_id
-    contacts = _with_push(request)
+    call_id = register.call_id
+    contacts = _with_push(register) if register.has_push else ()
     as_sent = {contact.contact: contact.sent for contact in contacts} if contacts else None
     headers: list[tuple[str, str]] = []
     outbound = False
@@ -53,42 +53,36 @@ def ok_headers(
             value += f';+sip.instance="<{binding.instance_id}>"'
             if binding.reg_id:
                 value += f";reg-id={binding.reg_id}"
-                outbound = outbound or (own and _is_outbound(request, binding))
+                outbound = outbound or (own and _is_outbound(register, binding))
         headers.append(("Contact", value))
     headers.append(("Date", _date(int(epoch))))
-    if request.has("path"):
-        headers.extend(("Path", value) for value in request.values("path"))
+    if register.path:
+        headers.extend(("Path", value) for value in register.path)
     headers.append(_SUPPORTED)
     if outbound:
         # RFC 5626 §6: says that requests come back over this flow, and lets the phone open a second one.
         headers.append(("Require", "outbound"))
     if contacts:
-        promises = _promises(request, contacts, limits, push_providers, vapid)
+        promises = _promises(register, contacts, limits, push_providers, vapid)
         headers.extend(("Feature-Caps", value) for value in promises)
     return headers
 
 
-def _with_push(request: Request) -> Sequence[Contact]:
-    """Contacts of the request that carried pn-*; nearly always there are none, and nothing is read."""
-    values = contact_values(request)
-    for value in values:
-        if "pn-" in value or "pn-" in value.lower():
-            break
-    else:
-        return ()
-    return [contact for contact in read_contacts(request, values) if contact.sent != contact.contact]
+def _with_push(register: Register) -> Sequence[Contact]:
+    """Contacts that carried pn-*."""
+    return [contact for contact in register.contacts if contact.sent != contact.contact]
 
 
 def _promises(
-    request: Request, contacts: Sequence[Contact], limits: Limits, push_providers: Collection[str], vapid: str
+    register: Register, contacts: Sequence[Contact], limits: Limits, push_providers: Collection[str], vapid: str
 ) -> list[str]:
     """One promise for each provider with a token, or that was asked after; none where another proxy has promised."""
-    if is_promised(request.headers("feature-caps")):
+    if register.is_promised:
         return []
     promises: dict[str, str] = {}
     for contact in contacts:
         asked = contact.push_request
-        if asked is None or (request.expires if contact.asked is None else contact.asked) == 0:
+        if asked is None or register.is_removal(contact):
             continue
         if asked.provider:
             providers = [asked.provider] if asked.provider in push_providers else []
@@ -100,9 +94,9 @@ def _promises(
     return list(promises.values())
 
 
-def _is_outbound(request: Request, binding: Binding) -> bool:
+def _is_outbound(register: Register, binding: Binding) -> bool:
     """Whether the phone may count on RFC 5626: keep-alives are answered on streams, and the first edge must take part."""
-    if "outbound" not in (tag.lower() for tag in request.values("supported")):
+    if "outbound" not in (tag.lower() for tag in register.option_tags("supported")):
         return False
     if binding.path:
         return ";ob" in binding.path[-1].lower()

@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 
 from sipcore.contract.location import PushParameters
 from sipcore.errors import RegisterRefused
-from sipcore.syntax import Address, Request, parse_address
+from sipcore.syntax import Address, parse_address
 
 from .limits import MAX_INSTANCE_ID, Limits
-from .push import KNOWN_PROVIDERS, PushRequest, is_promised, split_push
+from .push import KNOWN_PROVIDERS, PushRequest, split_push
 
-__all__ = ["Contact", "contact_values", "grant", "is_promise", "is_star", "read_contacts"]
+__all__ = ["Contact", "grant", "is_promise", "read_contacts"]
 
 REMEMBERED = 8192
 "Contact values: a phone refreshes with the text it sent last time, and reading it costs as much as all the rest."
@@ -72,26 +72,9 @@ class Contact:
         return not self.instance_id and self.push is None
 
 
-def contact_values(request: Request) -> list[str]:
-    """The Contact values as text."""
-    values = request.headers("contact")
-    if len(values) == 1 and "," not in values[0]:
-        return values
-    return request.values("contact")
-
-
-def is_star(values: Sequence[str]) -> bool:
-    """Whether Contact is `*`, which must stand alone (§10.2.2)."""
-    if "*" not in values:
-        return False
-    if len(values) > 1:
-        raise RegisterRefused("Contact: * With Other Contacts", 400)
-    return True
-
-
-def read_contacts(request: Request, values: Sequence[str]) -> list[Contact]:
+def read_contacts(values: Sequence[str], *, may_push: bool = True) -> list[Contact]:
     """Read all contacts. Refuses with 400 what cannot be registered at all."""
-    if request.has("feature-caps") and is_promised(request.headers("feature-caps")):
+    if not may_push:
         return [Contact(parse_address(value), may_push=False) for value in values]
     return [_remembered.get(value) or _read(value) for value in values]
 

@@ -11,12 +11,12 @@ from collections.abc import Collection, Sequence
 from sipcore.contract.flow import Flow
 from sipcore.contract.location import Binding, BindingChanges
 from sipcore.errors import RegisterRefused
-from sipcore.syntax import Request
 
-from .contacts import Contact, contact_values, grant, is_star, read_contacts
-from .limits import MAX_PATH, MAX_USER_AGENT, Limits
+from .contacts import Contact, grant
+from .limits import MAX_PATH, Limits
 from .matching import find_binding, is_superseded, key_for
 from .push import PushReport
+from .register import Register
 
 __all__ = ["SUPPORTED", "apply_register", "push_keys_dropped", "push_report"]
 
@@ -25,7 +25,7 @@ SUPPORTED = ("path", "outbound")
 
 
 def apply_register(
-    request: Request,
+    register: Register,
     aor: str,
     current: Sequence[Binding],
     *,
@@ -45,20 +45,17 @@ def apply_register(
     A REGISTER that has been seen (same Call-ID, same CSeq, same contact) changes nothing and is no error: it is a
     retransmission that came later than its transaction lived, or to another worker.
     """
-    if request.has("require"):
-        _check_required(request)
-    values = contact_values(request)
-    if not values:
+    if required := register.option_tags("require"):
+        _check_required(required)
+    if not register.values:
         return BindingChanges(aor, tuple(current))
-    if is_star(values):
-        return _remove_all(request, aor, current, epoch)
-    contacts = read_contacts(request, values)
-    granted = grant(contacts, request.expires, limits, push_providers)
-    call_id, cseq = request.call_id, request.cseq_number
-    path = tuple(request.values("path")) if request.has("path") else ()
+    if register.is_star:
+        return _remove_all(register, aor, current, epoch)
+    contacts = register.contacts
+    granted = grant(contacts, register.asked, limits, push_providers)
+    call_id, cseq, path, user_agent = register.call_id, register.cseq, register.path, register.user_agent
     if len(path) > MAX_PATH:
         raise RegisterRefused("Too Many Path Values", 400)
-    user_agent = (request.header("user-agent") or "")[:MAX_USER_AGENT]
 
     alone = len(contacts) == 1
     if alone and _is_plain_refresh(contacts[0], granted[0], current):
@@ -146,19 +143,18 @@ def apply_register(
     return _changes(aor, current, after, reasons)
 
 
-def push_report(request: Request, bindings: Sequence[Binding] = ()) -> list[PushReport]:
+def push_report(register: Register, bindings: Sequence[Binding] = ()) -> list[PushReport]:
     """Return the push tokens that a REGISTER carried, raw, for LEARN_PUSH_DEVICE.
 
     `bindings` are those of the answer; they give the keys, which differ from the contact's own only when a phone registers
     two contacts. Ask only for a REGISTER that was authenticated and accepted.
     """
-    values = contact_values(request)
-    if "pn-" not in "".join(values).lower():
+    if not register.has_push:
         return []
     reports = []
-    for contact in read_contacts(request, values):
+    for contact in register.contacts:
         push = contact.push_request
-        if contact.push is None or push is None or _is_removal(contact, request):
+        if contact.push is None or push is None or register.is_removal(contact):
             continue
         key, expires_at = contact.key, 0.0
         for binding in bindings:
@@ -169,7 +165,7 @@ def push_report(request: Request, bindings: Sequence[Binding] = ()) -> list[Push
     return reports
 
 
-def push_keys_dropped(request: Request, before: Sequence[Binding], changes: BindingChanges) -> tuple[str, ...]:
+def push_keys_dropped(register: Register, before: Sequence[Binding], changes: BindingChanges) -> tuple[str, ...]:
     """Return the keys of phones that this REGISTER says shall not be woken any more, for FORGET_PUSH_DEVICE.
 
     A phone that unregisters, that was replaced, or that registers again without the pn-* it had (RFC 8599 §4.1.4); also
@@ -179,11 +175,9 @@ def push_keys_dropped(request: Request, before: Sequence[Binding], changes: Bind
     dropped = {binding.key for binding in before if binding.push is not None and binding.key not in with_push}
     if changes.removed_reason == "evicted":
         dropped -= {binding.key for binding in changes.removed}
-    values = contact_values(request)
-    if values and not is_star(values):
-        for contact in read_contacts(request, values):
-            if _is_removal(contact, request) and not contact.is_known_by_uri:
-                dropped.add(contact.key)
+    for contact in register.contacts:
+        if register.is_removal(contact) and not contact.is_known_by_uri:
+            dropped.add(contact.key)
     return tuple(sorted(dropped - with_push))
 
 
@@ -204,23 +198,19 @@ def _is_plain_refresh(contact: Contact, seconds: int, current: Sequence[Binding]
     )
 
 
-def _is_removal(contact: Contact, request: Request) -> bool:
-    return (request.expires if contact.asked is None else contact.asked) == 0
-
-
-def _check_required(request: Request) -> None:
-    unknown = [tag for tag in request.values("require") if tag.lower() not in SUPPORTED]
+def _check_required(tags: Sequence[str]) -> None:
+    unknown = [tag for tag in tags if tag.lower() not in SUPPORTED]
     if unknown:
         # §10.3 step 2, §8.2.2.3
         raise RegisterRefused("Bad Extension", 420, [("Unsupported", ", ".join(unknown))])
 
 
-def _remove_all(request: Request, aor: str, current: Sequence[Binding], epoch: float) -> BindingChanges:
+def _remove_all(register: Register, aor: str, current: Sequence[Binding], epoch: float) -> BindingChanges:
     # §10.3 step 6: `*` stands alone and means removal, nothing else.
-    if request.expires != 0:
+    if register.asked != 0:
         raise RegisterRefused("Contact: * Without Expires: 0", 400)
     for binding in current:
-        if binding.call_id == request.call_id and binding.cseq >= request.cseq_number and binding.expires_at > epoch:
+        if binding.call_id == register.call_id and binding.cseq >= register.cseq and binding.expires_at > epoch:
             raise RegisterRefused("REGISTER Out Of Order", 500)
     return BindingChanges(aor, (), removed=tuple(current))
 

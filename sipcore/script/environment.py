@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..contract.aor import make_aor
 from ..contract.flow import Flow
 from ..ebr.routing import EventRouting
 from ..ports import CallBoard, Directory, EventBus, Jobs, LocationService
 from ..proxy.core import ProxyCore
 from ..registrar import Limits
+from ..syntax import Address, parse_address
 from .dialogs import Dialogs
 from .settings import ScriptSettings
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from .pickups import Pickups
 
 __all__ = ["Environment"]
+
+REMEMBERED = 8192
+"Addresses in To: AoRs that register here again and again."
 
 
 @dataclass(slots=True)
@@ -62,6 +68,8 @@ class Environment:
     "Providers announced to phones in Feature-Caps (RFC 8599)."
     vapid: str = ""
     "The public key that browsers subscribe with, announced beside Web Push."
+    aor_in: Callable[[str], str | None] = field(init=False)
+    "As `aor_of`, of an address as text: a phone registers with the same To each time."
     authentication: Authentication = None  # type: ignore[assignment]  # made with the environment, right after it
     pickups: Pickups = None  # type: ignore[assignment]
     durables: Durables = None  # type: ignore[assignment]
@@ -73,6 +81,15 @@ class Environment:
         A worker that is alone holds all flows, also those from before its address changed.
         """
         return edge != self.edge and bool(edge) and self.bus.has_peers
+
+    def __post_init__(self) -> None:
+        self.aor_in = lru_cache(REMEMBERED)(lambda text: self.aor_of(parse_address(text)))
+
+    def aor_of(self, address: Address) -> str | None:
+        """Return the AoR that an address stands for, None when its domain is not served here."""
+        uri = address.uri
+        domain = self.domain_of(uri.host)
+        return None if domain is None else make_aor(uri.user or "", domain)
 
     def domain_of(self, host: str) -> str | None:
         """Return the served domain that a host stands for, None when it is none of ours.

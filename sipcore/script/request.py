@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..contract.aor import make_aor
 from ..contract.directory import PickupGroupRecord, SubscriberRecord
@@ -35,7 +35,7 @@ from ..errors import (
     TransactionFinal,
     TransactionGone,
 )
-from ..registrar import apply_register, ok_headers, push_keys_dropped, push_report
+from ..registrar import Register, apply_register, ok_headers, push_keys_dropped, push_report
 from .branch_words import BranchWords, Tried
 from .contact_events import TABLE, are_mere_refreshes, contact_attributes, events_of
 from .event_words import EventWords
@@ -165,24 +165,20 @@ class RequestContext(BranchWords, EventWords):
     @property
     def from_aor(self) -> str | None:
         """Who the request says it is from, None when that domain is not served here."""
-        return self._aor_of(self.request.from_)
+        return self._environment.aor_of(self.request.from_)
 
     @property
     def to_aor(self) -> str | None:
         """The AoR in To, which a REGISTER binds; None when that domain is not served here."""
         if self._to_aor == "":
-            self._to_aor = self._aor_of(self.request.to)
+            text = self.request.header("to")
+            self._to_aor = None if text is None else self._environment.aor_in(text)
         return self._to_aor
 
     @property
     def from_name(self) -> str:
         """The caller's display name. Data that a stranger wrote: never part of a pattern, a key or markup."""
         return self.request.from_.display_name[:128]
-
-    def _aor_of(self, address: Any) -> str | None:
-        uri = address.uri
-        domain = self._environment.domain_of(uri.host)
-        return None if domain is None else make_aor(uri.user or "", domain)
 
     # Answering.
 
@@ -228,18 +224,18 @@ class RequestContext(BranchWords, EventWords):
         200 to its REGISTER. When the bindings cannot be kept the answer is 503; a call that waits here for that very
         phone is told all the same, and nobody else.
         """
-        env, request, aor = self._environment, self.request, self.to_aor
+        env, aor = self._environment, self.to_aor
         if aor is None:
             self.reply(403, "Domain not served here")
             return None
-        epoch = env.epoch()
+        register, epoch = Register(self.request), env.epoch()
         before: Sequence[Binding] = ()
 
         def change(current: Sequence[Binding]) -> BindingChanges:
             nonlocal before
             before = current
             return apply_register(
-                request,
+                register,
                 aor,
                 current,
                 limits=env.limits,
@@ -253,8 +249,14 @@ class RequestContext(BranchWords, EventWords):
 
         try:
             changes = await env.location.update(aor, change)
-            promised = {"push_providers": env.push_providers, "vapid": env.vapid}
-            headers = ok_headers(request, changes.bindings, epoch=epoch, limits=env.limits, **promised)
+            headers = ok_headers(
+                register,
+                changes.bindings,
+                epoch=epoch,
+                limits=env.limits,
+                push_providers=env.push_providers,
+                vapid=env.vapid,
+            )
         except RegisterRefused as refused:
             self.reply(refused.status_hint, str(refused) or None, refused.headers)
             return None
@@ -265,7 +267,7 @@ class RequestContext(BranchWords, EventWords):
         self.reply(200, headers=headers)
         if env.core.edge_hops:
             env.core.phone_is_awake(self.flow, now=env.monotonic())
-        self._tell_push(before, changes)
+        self._tell_push(register, before, changes)
         announce(env.routing, changes, epoch, before, self.handle.id)
         return changes
 
@@ -284,29 +286,28 @@ class RequestContext(BranchWords, EventWords):
                 if name in (E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE):
                     env.routing.tell_here(name, attributes, cause_id=self.handle.id)
 
-    def _tell_push(self, before: Sequence[Binding], changes: BindingChanges) -> None:
+    def _tell_push(self, register: Register, before: Sequence[Binding], changes: BindingChanges) -> None:
         """What the REGISTER says about waking this phone goes to the web side, token and all, and stays nowhere here."""
-        jobs, aor, request = self._environment.jobs, changes.aor, self.request
+        jobs, aor = self._environment.jobs, changes.aor
         if not (
             changes.removed or changes.is_empty or any(map(_push_of, before)) or any(map(_push_of, changes.bindings))
         ):
             return
         if any(binding.push for binding in (*changes.inserted, *changes.updated)):
-            agent = (request.header("user-agent") or "")[:128]
-            for report in push_report(request, changes.bindings):
+            for report in push_report(register, changes.bindings):
                 details = {
                     "key": report.key,
                     "provider": report.provider,
                     "param": report.param,
                     "prid": report.prid,
                     "instance_id": report.instance_id,
-                    "user_agent": agent,
+                    "user_agent": register.user_agent,
                     "expires_at": report.expires_at,
                     "refreshes_itself": report.refreshes_itself,
                 }
                 jobs.submit(Job(LEARN_PUSH_DEVICE, {"aor": aor, **details}))
         if changes.removed or changes.is_empty or any(binding.push for binding in before):
-            for key in push_keys_dropped(request, before, changes):
+            for key in push_keys_dropped(register, before, changes):
                 jobs.submit(Job(FORGET_PUSH_DEVICE, {"aor": aor, "key": key}))
                 about = {"aor": aor, "device": key, "provider": "", "reason": "unregistered"}
                 self._environment.routing.tell(E_PUSH_TOKEN_INVALID, about, cause_id=self.handle.id)

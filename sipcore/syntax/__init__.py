@@ -19,6 +19,7 @@ from .build import (
     with_headers,
 )
 from .check import check_request, check_response
+from .fields import Fields
 from .framing import PING, StreamFramer
 from .grammar import is_token, quote, split_values, unquote
 from .message import Message, Request, Response
@@ -32,6 +33,7 @@ from .via import Via, parse_via
 __all__ = [
     "PING",
     "Address",
+    "Fields",
     "Message",
     "Request",
     "Response",

@@ -14,7 +14,7 @@ from itertools import count
 from sipcore.contract.flow import Flow
 from sipcore.errors import MalformedMessage, RegisterRefused
 from sipcore.proxy import Edge, ProxyCore, RequestReceived
-from sipcore.registrar import Limits, apply_register
+from sipcore.registrar import Limits, Register, apply_register
 from sipcore.syntax import Response, StreamFramer, check_response, parse_message
 from sipcore.transport.arrival import Arrival
 
@@ -57,7 +57,7 @@ def judge(data: bytes) -> str:
 def _judge_register(request) -> str:
     try:
         aor = request.to.uri.aor
-        apply_register(request, aor, (), limits=Limits(), epoch=0.0, flow=FLOW, worker="w1", socket="")
+        apply_register(Register(request), aor, (), limits=Limits(), epoch=0.0, flow=FLOW, worker="w1", socket="")
     except (RegisterRefused, MalformedMessage) as refused:
         return f"answered {refused.status_hint}"
     return "registered"

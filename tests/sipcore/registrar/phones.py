@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sipcore.contract.flow import Flow
 from sipcore.contract.location import Binding, BindingChanges
-from sipcore.registrar import Limits, apply_register
+from sipcore.registrar import Limits, Register, apply_register
 from sipcore.syntax import Request, parse_message
 
 AOR = "bob@pbx.example"
@@ -47,7 +47,7 @@ def apply(
 ) -> BindingChanges:
     """Register with AOR at worker-a."""
     return apply_register(
-        request,
+        Register(request),
         AOR,
         current,
         limits=limits,

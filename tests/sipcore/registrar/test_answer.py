@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sipcore.contract.flow import Flow
-from sipcore.registrar import ok_headers
+from sipcore.registrar import Register, ok_headers
 
 from .phones import EPOCH, INSTANCE, LIMITS, OTHER_INSTANCE, apply, register
 
@@ -14,7 +14,9 @@ SUPPORTED = ("Supported", "path, outbound")
 
 
 def answer(request, bindings, *, epoch=EPOCH, push_providers=(), vapid=""):
-    return ok_headers(request, bindings, epoch=epoch, limits=LIMITS, push_providers=push_providers, vapid=vapid)
+    return ok_headers(
+        Register(request), bindings, epoch=epoch, limits=LIMITS, push_providers=push_providers, vapid=vapid
+    )
 
 
 def promises(request, push_providers, vapid=""):

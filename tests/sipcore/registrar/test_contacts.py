@@ -3,14 +3,13 @@ from __future__ import annotations
 import pytest
 
 from sipcore.registrar import contacts
-from sipcore.registrar.contacts import contact_values, read_contacts
+from sipcore.registrar.register import Register
 
 from .phones import register
 
 
 def read(*texts):
-    request = register(*texts)
-    return read_contacts(request, contact_values(request))
+    return Register(register(*texts)).contacts
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from sipcore.contract.flow import Flow
 from sipcore.contract.location import Binding, BindingChanges, PushParameters
 from sipcore.errors import MalformedMessage, RegisterRefused
-from sipcore.registrar import Limits, PushReport, push_keys_dropped, push_report
+from sipcore.registrar import Limits, PushReport, Register, push_keys_dropped, push_report
 
 from .phones import AOR, EPOCH, FLOW, INSTANCE, OTHER_INSTANCE, apply, bindings, register
 
@@ -421,7 +421,7 @@ def test_the_token_is_kept_as_a_hash_and_leaves_the_contact():
 def test_the_token_is_reported_once_and_never_printed():
     request = register(WITH_PUSH)
 
-    (report,) = push_report(request, apply(request).bindings)
+    (report,) = push_report(Register(request), apply(request).bindings)
 
     until = apply(request).bindings[0].expires_at
     token = "c0ffee:APA91bF-x/="
@@ -440,7 +440,7 @@ def test_two_contacts_with_push_are_both_honoured():
 
     assert [b.push.provider for b in changes.bindings] == ["fcm", "apns"]
     until = changes.bindings[0].expires_at
-    assert push_report(request, changes.bindings) == [
+    assert push_report(Register(request), changes.bindings) == [
         PushReport(INSTANCE, "fcm", "", "A", INSTANCE, until, False),
         PushReport(f"{INSTANCE}#2", "apns", "T.b.voip", "B", INSTANCE, until, False),
     ]
@@ -465,7 +465,7 @@ def test_a_query_makes_no_push_binding(contact):
     (binding,) = apply(request, push_providers=("fcm",)).bindings
 
     assert (binding.push, binding.contact) == (None, "sip:bob@h")
-    assert push_report(request) == []
+    assert push_report(Register(request)) == []
 
 
 def test_an_unknown_provider_is_refused():
@@ -508,7 +508,7 @@ def test_nobody_pushes_when_a_proxy_on_the_way_has_promised_to():
     (binding,) = apply(request, push_providers=("fcm",)).bindings
 
     assert (binding.push, binding.contact) == (None, "sip:bob@192.168.1.5:5060;transport=tcp")
-    assert push_report(request) == []
+    assert push_report(Register(request)) == []
 
 
 INSTANCE_PUSH = f'<sip:bob@h;pn-provider=fcm;pn-prid=A>;+sip.instance="<{INSTANCE}>"'
@@ -534,14 +534,14 @@ def test_phones_that_no_longer_want_to_be_woken_are_named(_case, before, now, dr
     current = () if before is None else bindings(before)
     request = register(now, cseq=2)
 
-    assert push_keys_dropped(request, current, apply(request, current)) == dropped
+    assert push_keys_dropped(Register(request), current, apply(request, current)) == dropped
 
 
 def test_whoever_removes_everything_wants_no_wake_ups():
     current = bindings(INSTANCE_PUSH)
     request = register("*", cseq=2, headers=("Expires: 0",))
 
-    assert push_keys_dropped(request, current, apply(request, current)) == (INSTANCE,)
+    assert push_keys_dropped(Register(request), current, apply(request, current)) == (INSTANCE,)
 
 
 def test_whoever_was_evicted_may_still_be_woken():
@@ -552,4 +552,4 @@ def test_whoever_was_evicted_may_still_be_woken():
     changes = apply(request, current, limits=limits)
 
     assert changes.removed == current
-    assert push_keys_dropped(request, current, changes) == ()
+    assert push_keys_dropped(Register(request), current, changes) == ()
