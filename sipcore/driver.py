@@ -160,8 +160,7 @@ class Driver:
             board.remove(uid)
         for record in changes.records:
             board.record(record)
-        for name, attributes, call_uid, cause in changes.events:
-            environment.routing.tell(name, attributes, call_uid=call_uid, cause_id=cause)
+        environment.routing.tell_all(changes.events)
         return bool(changes.events)
 
     def _end_takeovers(self) -> None:

@@ -8,7 +8,7 @@ that some ten times for each call (ADR 19).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -36,11 +36,6 @@ def defaults(kind: type[Record]) -> dict[str, Any]:
     return {
         field.name: field.default for field in msgspec.structs.fields(kind) if field.default is not msgspec.NODEFAULT
     }
-
-
-def to_json(record: Record) -> bytes:
-    """The record as compact JSON in UTF-8."""
-    return encode_json(record)
 
 
 def from_json(kind: type[T], text: str | bytes) -> T:
@@ -71,3 +66,7 @@ def encode_json(data: Any) -> bytes:
     except UnicodeEncodeError:
         text = json.dumps(msgspec.to_builtins(data), ensure_ascii=True, separators=(",", ":"))
         return text.encode()
+
+
+to_json: Callable[[Record], bytes] = encode_json
+"The record as compact JSON in UTF-8."

@@ -22,12 +22,12 @@ _order = attrgetter("order")
 class SubscriptionIndex:
     """Live subscriptions by event name and indexed attribute. Empty buckets are removed."""
 
-    __slots__ = ("_buckets", "_quiet")
+    __slots__ = ("_awaited", "_buckets")
 
     def __init__(self) -> None:
         # Most buckets have one member, the call that waits for that phone: it stands there itself, without a dict.
         self._buckets: dict[tuple[str, ...], Subscription | dict[str, Subscription]] = {}
-        self._quiet: dict[str, int] = {}  # events that are only made when awaited -> how many wait
+        self._awaited: dict[str, int] = {}  # event -> how many wait for it, with whatever attributes
 
     def add(self, subscription: Subscription) -> None:
         """Add under each of its events."""
@@ -38,8 +38,8 @@ class SubscriptionIndex:
                 bucket[subscription.id] = subscription
             elif bucket is not subscription:
                 buckets[key] = {bucket.id: bucket, subscription.id: subscription}
-            if not CATALOGUE[key[0]].shown:
-                self._quiet[key[0]] = self._quiet.get(key[0], 0) + 1
+            name = key[0]
+            self._awaited[name] = self._awaited.get(name, 0) + 1
 
     def remove(self, subscription: Subscription) -> None:
         """Remove from under each of its events."""
@@ -49,14 +49,15 @@ class SubscriptionIndex:
                 del bucket[subscription.id]
             if not bucket or bucket is subscription:
                 del self._buckets[key]
-            if key[0] in self._quiet:
-                self._quiet[key[0]] -= 1
-                if not self._quiet[key[0]]:
-                    del self._quiet[key[0]]
+            name = key[0]
+            if self._awaited[name] > 1:
+                self._awaited[name] -= 1
+            else:
+                del self._awaited[name]
 
     def has_any(self, name: str) -> bool:
-        """Whether anybody waits for an event that is not shown, with whatever attributes."""
-        return name in self._quiet
+        """Whether anybody waits for such an event, with whatever attributes."""
+        return name in self._awaited
 
     def candidates(self, name: str, attributes: Mapping[str, Any]) -> list[Subscription]:
         """Return those that may match such an event, in the order in which they were made."""

@@ -245,6 +245,16 @@ class EventRouting:
         what caused it is for them to say."""
         self._announce(self._event(name, attributes, call_uid, cause_id, within.get()[0] + 1))
 
+    def tell_all(self, told: Iterable[tuple[str, Mapping[str, Any], str, str]]) -> None:
+        """`tell`, for what one turn has to say: name, attributes, call uid and cause of each."""
+        depth, epoch = within.get()[0] + 1, self._epoch()
+        for name, attributes, call_uid, cause_id in told:
+            event = Event(self._new_id(), name, epoch, self._worker, attributes, call_uid, cause_id, depth)
+            if depth > MAX_NESTING or self._index.has_any(name):
+                self._announce(event)
+            else:
+                self._bus.publish(event)  # nearly always: nobody waits for what happens to a branch
+
     def tell_here(self, name: str, attributes: Mapping[str, Any], *, cause_id: str = "") -> int:
         """Like `tell`, for the subscriptions of this worker alone, and not for the log; return how many it concerned.
 

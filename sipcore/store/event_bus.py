@@ -93,7 +93,8 @@ class RedisEventBus:
         self._epoch = epoch
         self._compile = compile_conditions
         self.deliver = deliver
-        self._has_peers = has_peers
+        self._ask_for_peers = has_peers
+        self.has_peers = has_peers()
         self._own: dict[str, SubscriptionRecord] = {}
         self._written: set[str] = set()
         self._unwritten: dict[str, SubscriptionRecord] = {}
@@ -109,32 +110,29 @@ class RedisEventBus:
         pipe.on_connect.append(self.write_again)
 
     @property
-    def has_peers(self) -> bool:
-        return self._has_peers()
-
-    @property
     def dropped(self) -> int:
         """Events that somebody should have heard of and did not."""
         return self.log.dropped + self.unoffered
 
     def peers_changed(self) -> None:
         """Write what waits, for there may be somebody to read it now. Call it when peers come or go."""
-        if self._has_peers():
+        self.has_peers = self._ask_for_peers()
+        if self.has_peers:
             self._write()
 
     # -- subscriptions
 
     def wants(self, name: str) -> bool:
-        return self._has_peers() and self._quiet.are_awaited(name)
+        return self.has_peers and self._quiet.are_awaited(name)
 
     def subscribe(self, record: SubscriptionRecord) -> None:
         self._own[record.id] = self._unwritten[record.id] = record
         if self._write_due is None:
             loop = asyncio.get_running_loop()
-            self._write_due = loop.call_soon(self._write) if self._has_peers() else loop.call_later(UNSEEN, self._write)
+            self._write_due = loop.call_soon(self._write) if self.has_peers else loop.call_later(UNSEEN, self._write)
 
     async def subscribed(self) -> None:
-        if not self._has_peers() or not self._pipe.connected:
+        if not self.has_peers or not self._pipe.connected:
             return
         self._write()
         if self._last_written is not None:
@@ -186,7 +184,7 @@ class RedisEventBus:
         shown = CATALOGUE[event.name].shown
         if shown:
             self.log.tell(event)
-        if self._has_peers() and self._pipe.connected and (shown or self._quiet.are_awaited(event.name)):
+        if self.has_peers and self._pipe.connected and (shown or self._quiet.are_awaited(event.name)):
             self._offer(event)
 
     def _offer(self, event: Event) -> None:
