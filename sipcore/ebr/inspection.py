@@ -1,11 +1,13 @@
 """What people may ask about live subscriptions: which there are, what an event would match, and to end one.
 
-Nothing is kept for it: each answer walks over the live subscriptions, and is bounded in what it says of them.
+Nothing is kept for it: each answer walks over the live subscriptions, in steps between which the loop does its work, and is
+bounded in what it says of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from ..contract.events import Event
@@ -20,7 +22,9 @@ __all__ = ["Inspection"]
 KILLED = "admin"
 "Why, to those who are told of the end."
 
-Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
+Answer = Callable[[Mapping[str, Any]], dict[str, Any] | Awaitable[dict[str, Any]]]
+
+STEP = 500  # subscriptions that are looked at before others have their turn: about a millisecond
 
 
 class Inspection:
@@ -35,12 +39,12 @@ class Inspection:
         """What answers which question."""
         return {LIST: self.list_live, MATCH: self.match, CANCEL: self.cancel}
 
-    def list_live(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    async def list_live(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Which subscriptions are live, newest first."""
         text, event, call = (str(question.get(key) or "").casefold() for key in ("text", "event", "call"))
         before = tuple(question["before"]) if question.get("before") else None
         total, items = 0, []
-        for subscription in self._newest_first():
+        async for subscription in self._newest_first():
             record = subscription.record
             if event and event not in (name.casefold() for name in record.events):
                 continue
@@ -53,31 +57,40 @@ class Inspection:
                 items.append(self._told(subscription))
         return {"total": total, "items": items}
 
-    def match(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    async def match(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Which live subscriptions an event would fire, and which conditions of the others do not hold."""
         event = from_dict(Event, question["event"])
-        concerned = [each for each in self._newest_first() if event.name in each.filter.events]
-        fired = [each for each in concerned if each.filter.matches(event)]
-        others = (each for each in concerned if not each.filter.matches(event))
-        limit = _limit(question)
-        items = [self._told(each) | {"matches": True, "failed": []} for each in fired[:limit]]
-        while len(items) < limit and (other := next(others, None)) is not None:
-            items.append(self._told(other) | {"matches": False, "failed": _failed(other, event)})
-        return {"total": len(concerned), "matches": len(fired), "items": items}
+        limit, total, matches = _limit(question), 0, 0
+        fired: list[Subscription] = []
+        others: list[Subscription] = []
+        async for subscription in self._newest_first():
+            if event.name not in subscription.filter.events:
+                continue
+            total += 1
+            does = subscription.filter.matches(event)
+            matches += does
+            kept = fired if does else others
+            if len(kept) < limit:
+                kept.append(subscription)
+        items = [self._told(each) | {"matches": True, "failed": []} for each in fired]
+        rest = others[: limit - len(fired)]
+        items += [self._told(each) | {"matches": False, "failed": _failed(each, event)} for each in rest]
+        return {"total": total, "matches": matches, "items": items}
 
     def cancel(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """End one at once: what it has matched and not handled yet is not handled any more either."""
-        wanted = str(question.get("sub"))
-        for subscription in self._routing.live():
-            if subscription.id == wanted:
-                told = self._told(subscription)
-                return {"cancelled": self._routing.cancel(wanted, KILLED), "item": told}
-        return {"cancelled": False}
+        subscription = self._routing.find(str(question.get("sub")))
+        if subscription is None:
+            return {"cancelled": False}
+        told = self._told(subscription)
+        return {"cancelled": self._routing.cancel(subscription.id, KILLED), "item": told}
 
-    def _newest_first(self) -> Iterator[Subscription]:
-        now = self._monotonic()
-        live = (each for each in self._routing.live() if each.state == LIVE and each.deadline > now)
-        return reversed(tuple(live))
+    async def _newest_first(self) -> AsyncIterator[Subscription]:
+        for number, subscription in enumerate(reversed(tuple(self._routing.live()))):
+            if number % STEP == STEP - 1:
+                await asyncio.sleep(0)
+            if subscription.state == LIVE and subscription.deadline > self._monotonic():
+                yield subscription
 
     def _told(self, subscription: Subscription) -> dict[str, Any]:
         left = max(subscription.deadline - self._monotonic(), 0.0)

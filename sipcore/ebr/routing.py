@@ -102,6 +102,10 @@ class EventRouting:
         """The live subscriptions, oldest first; to look again for each after the store was away."""
         return tuple(self._live.values())
 
+    def find(self, subscription_id: str) -> Subscription | None:
+        """The live subscription of that id."""
+        return self._live.get(subscription_id)
+
     def notify_on_event(
         self,
         events: str | Iterable[str],
