@@ -204,6 +204,8 @@ class Worker:
             "subscriptions": driver.routing.count,
             "connections": self._transports.connection_count,
             "late_turns": driver.late_turns,
+            "events_waiting": self._store.event_bus.log.waiting,
+            "events_lost": self._store.event_bus.dropped,
         }
 
     # The routing script.

@@ -70,12 +70,14 @@ class EventWords:
         on_expire: Route | None = None,
         context: Mapping[str, Any] | None = None,
         match_all: bool = False,
+        from_cursor: str | None = None,
     ) -> Subscription:
         """Run `route(event, call)` for every matching event of the next `timeout` seconds, at most a day.
 
         `once` or `max_fires` end it after so many; `dedup` names an attribute, or is a function of the event, and what has
         the same value fires once; `on_expire(subscription, call)` runs when the time is over. `context` is given to the
-        route as a third argument. Routes of one request run one after the other. Raises BadFilter, UnknownEvent and
+        route as a third argument. `from_cursor`, an event's `cursor` or `$`, begins there in the event log: what has happened
+        since, then what happens, none missing and none twice. Routes of one request run one after the other. Raises BadFilter, UnknownEvent and
         InvalidWord for what makes no sense, and then nothing is subscribed.
         """
         env = self._environment
@@ -88,9 +90,15 @@ class EventWords:
             "match_all": match_all,
         }
         if bind == DURABLE:
+            if from_cursor is not None:
+                raise InvalidWord(
+                    "from_cursor is for subscriptions that end with something; a durable one has no cursor"
+                )
             return await env.durables.subscribe(events, filter, route, timeout, call_uid=self._call_uid, **options)
         if isinstance(bind, Binding) or bind == "registration":
-            return await self._while_registered(bind, events, filter, route, timeout, options)
+            return await self._while_registered(
+                bind, events, filter, route, timeout, options | {"from_cursor": from_cursor}
+            )
         bind = bind or self._usual_bind
         subscription = env.routing.notify_on_event(
             events,
@@ -100,6 +108,7 @@ class EventWords:
             bound_to=self._bound_to(bind),
             bind=bind,
             call_uid=self._call_uid,
+            from_cursor=from_cursor,
             **options,
         )
         if env.bus.has_peers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -34,7 +35,7 @@ BACK_SECONDS = 40.0  # a process is started again, on a machine that does much e
 def mortal(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Exchange]:
     """A product of these tests alone, of which they may kill whatever they like."""
     for product in running_product(tmp_path_factory, request):
-        exchange = Exchange(product, tmp_path_factory.mktemp("phones"), Batch(people=10, groups=0, sleepers=1))
+        exchange = Exchange(product, tmp_path_factory.mktemp("phones"), Batch(people=12, groups=0, sleepers=1))
         yield exchange
         exchange.stop_phones()
 
@@ -169,6 +170,41 @@ def test_a_call_that_waits_when_redis_goes_away_is_still_joined_by_its_phone(
 
     assert len(newcomer.received("INVITE")) == 1, "nothing is injected twice"
     wait_until_ready(product)
+
+
+@pytest.mark.acceptance("H101")
+def test_what_happened_without_redis_is_in_the_event_log_afterwards_once_and_in_order(mortal: Exchange) -> None:
+    product = mortal.product
+    caller, callee = (mortal.scripted(who) for who in mortal.people(2))
+    call_each_other(caller, callee)
+    token = product.manage("create_api_token", product.admin[0], "--scope", "events:read").strip()
+
+    def events() -> list[dict]:
+        """What the log says of this caller's calls, oldest first."""
+        query = f"/api/v1/events?name=E_CALL_*&subscriber={caller.user}"
+        status, body = product.get(query, {"Authorization": f"Bearer {token}"})
+        assert status == 200, body
+        return json.loads(body)["items"][::-1]
+
+    wait_until(lambda: len(events()) == 4, 10, "the first call is not in the log")
+    with stopped(product.children()["valkey"]):
+        call_each_other(caller, callee)  # Redis is sent this, and does not answer
+        degraded = json.loads(product.get("/readyz")[1])
+        time.sleep(REDIS_AWAY)
+        call_each_other(caller, callee)  # by now its connection has been given up
+    wait_until_ready(product)
+
+    wait_until(lambda: len(events()) >= 12, 20, "not everything is in the log")
+    found = events()
+    assert [event["name"] for event in found] == [
+        "E_CALL_STARTED",
+        "E_CALL_RINGING",
+        "E_CALL_ANSWERED",
+        "E_CALL_ENDED",
+    ] * 3
+    assert [event["ts"] for event in found] == sorted(event["ts"] for event in found)
+    assert len({event["id"] for event in found}) == 12
+    assert (degraded["status"], "redis" in degraded["failing"]) == ("degraded", True)
 
 
 def test_without_postgres_calls_go_on_and_are_recorded_later(

@@ -71,6 +71,35 @@ def test_a_call_that_nobody_answers_ends_both(script: Start, bind: str, how: str
         assert said(world) == []
 
 
+@pytest.mark.acceptance("H18")
+def test_it_may_begin_in_the_past(script: Start) -> None:
+    since = CALL.replace("bind=%r, on_expire=last_word", 'from_cursor="0-0"')
+    with script(since) as world:
+        alice, bob, carol = world.phone("101"), world.phone("102"), world.phone("103")
+        carol.unregister()
+        carol.register()
+
+        call = alice.call("102")
+        carol.unregister()
+        carol.register()
+
+        assert said(world) == ["E_UL_CONTACT_INSERT"] * 3
+        bob.answer()
+        carol.unregister()
+        carol.register()
+        call.hang_up()
+        assert len(said(world)) == 3
+
+
+def test_a_durable_one_has_no_cursor(script: Start) -> None:
+    durable = CALL.replace("bind=%r, on_expire=last_word", 'bind="none", from_cursor="0-0"')
+    with script(durable, may_fail=True) as world:
+        alice, _bob = world.phone("101"), world.phone("102")
+
+        assert alice.call("102").status == 500
+        assert "a durable one has no cursor" in world.errors[0]
+
+
 def test_its_time_is_over_before_the_call_is(script: Start) -> None:
     with script(CALL % "dialog", ring_seconds=90) as world:
         alice, bob = world.phone("101"), world.phone("102")
