@@ -189,7 +189,7 @@ class ProxyCore:
         """All messages since the last call, in order; and a 100 for each INVITE that got nothing yet (§17.2.1)."""
         if self.unanswered:
             for transaction in self.unanswered:
-                if transaction.last_response is None:
+                if transaction.last_response is None and not transaction.is_final:
                     self.layer.respond(transaction, make_response(transaction.request, 100), self._now)
             self.unanswered = []
         messages = self._outbox
@@ -410,6 +410,7 @@ class ProxyCore:
         if transaction is not None and not transaction.is_final:
             self.emit(FinalSent(request, response.status, response.reason, origin, branch))
             self.layer.respond(transaction, response, now)
+            request.request.forget_readings()
 
     def answer_ourselves(
         self,

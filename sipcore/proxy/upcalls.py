@@ -163,38 +163,13 @@ class Upcalls:
             del self._ongoing[key]
         core.emit(RequestTerminated(handle))
 
-    # client transactions
-
-    def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        """A response is for whoever sent the request."""
-        try:
-            if transaction.user is not None:
-                transaction.user.response_received(transaction, response, now)
-        except MalformedMessage:
-            raise  # the phone's fault; the message is dropped
-        except Exception:
-            self._failed(transaction, now)
-
-    def timed_out(self, transaction: ClientTransaction, now: float) -> None:
-        """As `response_received`, with a 408."""
-        try:
-            if transaction.user is not None:
-                transaction.user.timed_out(transaction, now)
-        except Exception:
-            self._failed(transaction, now)
-
-    def transport_failed(self, transaction: ClientTransaction, now: float) -> None:
-        """As `response_received`, with a 503."""
-        try:
-            if transaction.user is not None:
-                transaction.user.transport_failed(transaction, now)
-        except Exception:
-            self._failed(transaction, now)
+    # client transactions: their users hear of responses themselves
 
     def stray_response(self, response: Response, flow: Flow, now: float) -> None:
         """RFC 6026 §7.3: dropped."""
 
-    def _failed(self, transaction: ClientTransaction, now: float) -> None:
+    def client_user_failed(self, transaction: ClientTransaction, now: float) -> None:
+        """The request it belongs to is given up."""
         self._core.report_bug()
         transaction.user.abort(now)
 

@@ -138,7 +138,8 @@ class Message:
 
     def forget_readings(self) -> None:
         """Let go of what was read later and can be read again: for messages that are kept, but hardly ever looked at."""
-        self.__dict__.clear()
+        if self.__dict__:
+            self.__dict__ = {}
 
     # Headers by name ---------------------------------------------------------------------------------------------
 
@@ -334,9 +335,9 @@ class Request(Message):
         # Nothing but the start line: headers hold credentials and push tokens.
         return f"<Request {self.start_line!r}>"
 
-    @remembered
+    @property
     def uri(self) -> Uri:
-        """The Request-URI. Raises MalformedMessage when it is none."""
+        """The Request-URI. Raises MalformedMessage when it is none. Not remembered here: `parse_uri` does that."""
         return parse_uri(self.target)
 
 

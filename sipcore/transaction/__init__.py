@@ -10,13 +10,14 @@ from .layer import MAX_CLIENT_TRANSACTIONS, MAX_SERVER_TRANSACTIONS, Transaction
 from .machine import State
 from .server import ServerTransaction
 from .timers import NEVER, Timed, TimerQueue, Timers
-from .user import TransactionUser
+from .user import ClientUser, TransactionUser
 
 __all__ = [
     "MAX_CLIENT_TRANSACTIONS",
     "MAX_SERVER_TRANSACTIONS",
     "NEVER",
     "ClientTransaction",
+    "ClientUser",
     "ServerTransaction",
     "State",
     "Timed",

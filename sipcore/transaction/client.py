@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sipcore.syntax import Request
 
     from .layer import TransactionLayer
+    from .user import ClientUser
 
 __all__ = ["ClientTransaction"]
 
@@ -26,13 +27,14 @@ class ClientTransaction(Machine, Struct, eq=False):
     """
 
     _layer: TransactionLayer
-    request: Request
+    request: Request | None
+    "None once nothing can be sent for it any more."
     method: str
     branch: str
     flow: Flow
     started_at: float
-    user: Any
-    "Left to the transaction user."
+    user: ClientUser
+    "Who hears of the responses; of an abandoned request nobody does, or next to nobody."
     state: State
     cancel_sent: bool = False
     "Whether a CANCEL has left; one that is held back has not."
@@ -66,8 +68,14 @@ class ClientTransaction(Machine, Struct, eq=False):
 
     def tell_timeout(self, message: Any, now: float) -> None:
         if not self.abandoned:
-            self._layer.user.timed_out(self, now)
+            try:
+                self.user.timed_out(self, now)
+            except Exception:
+                self._layer.user.client_user_failed(self, now)
 
     def tell_transport_error(self, message: Any, now: float) -> None:
         if not self.abandoned:
-            self._layer.user.transport_failed(self, now)
+            try:
+                self.user.transport_failed(self, now)
+            except Exception:
+                self._layer.user.client_user_failed(self, now)

@@ -148,4 +148,4 @@ class InviteClientTransaction(ClientTransaction, eq=False):
 
     def pass_up(self, message: Response, now: float) -> None:
         if not self.abandoned or message.status < 300:
-            self._layer.user.response_received(self, message, now)
+            self.user.response_received(self, message, now)

@@ -62,7 +62,7 @@ class InviteServerTransaction(ServerTransaction, eq=False):
     TABLE: ClassVar[Table] = {
         (PROCEEDING, Input.REQUEST): (PROCEEDING, ("repeat_response",)),
         (PROCEEDING, Input.SEND_PROVISIONAL): (PROCEEDING, ("send_response",)),
-        (PROCEEDING, Input.SEND_SUCCESS): (ACCEPTED, ("start_timer_l", "send_final")),
+        (PROCEEDING, Input.SEND_SUCCESS): (ACCEPTED, ("start_timer_l", "send_success")),
         (PROCEEDING, Input.SEND_FAILURE): (COMPLETED, ("start_timers_g_and_h", "send_final")),
         (PROCEEDING, Input.TRANSPORT_ERROR): (TERMINATED, ("end",)),
         (COMPLETED, Input.REQUEST): (COMPLETED, ("repeat_response",)),
@@ -71,7 +71,7 @@ class InviteServerTransaction(ServerTransaction, eq=False):
         (COMPLETED, Input.TIMER_H): (TERMINATED, ("tell_ack_missing", "end")),
         (COMPLETED, Input.TRANSPORT_ERROR): (TERMINATED, ("end",)),
         (CONFIRMED, Input.TIMER_I): (TERMINATED, ("end",)),
-        (ACCEPTED, Input.SEND_SUCCESS): (ACCEPTED, ("send_final",)),
+        (ACCEPTED, Input.SEND_SUCCESS): (ACCEPTED, ("send_success",)),
         (ACCEPTED, Input.ACK): (ACCEPTED, ("pass_ack_up",)),
         (ACCEPTED, Input.TIMER_L): (TERMINATED, ("end",)),
     }

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from sipcore.errors import InvalidWord
-from sipcore.syntax import Response, make_response
+from sipcore.errors import InvalidWord, MalformedMessage
+from sipcore.syntax import Response, make_response, parse_message
 
 from .client import ClientTransaction
 from .invite_client import InviteClientTransaction
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sipcore.contract.flow import Flow
     from sipcore.syntax import Request
 
-    from .user import TransactionUser
+    from .user import ClientUser, TransactionUser
 
 __all__ = ["MAX_CLIENT_TRANSACTIONS", "MAX_SERVER_TRANSACTIONS", "Send", "TransactionLayer"]
 
@@ -136,7 +136,12 @@ class TransactionLayer:
         if transaction is None:
             self.user.stray_response(response, flow, now)
         else:
-            transaction.step(transaction.BY_CLASS[response.status // 100], now, response)
+            try:
+                transaction.step(transaction.BY_CLASS[response.status // 100], now, response)
+            except MalformedMessage:
+                raise  # the peer's fault; the message is dropped
+            except Exception:
+                self.user.client_user_failed(transaction, now)
 
     def server_of(self, request: Request) -> ServerTransaction | None:
         """The server transaction that a request belongs to: its own, that of a retransmission, the INVITE of a CANCEL or ACK."""
@@ -158,7 +163,7 @@ class TransactionLayer:
         """
         transaction.step(transaction.BY_CLASS[response.status // 100], now, response)
 
-    def start_client(self, request: Request, flow: Flow, now: float, user: object = None) -> ClientTransaction:
+    def start_client(self, request: Request, flow: Flow, now: float, user: ClientUser) -> ClientTransaction:
         """Send a request, reliably. Its top Via carries a branch never used before, which is the transaction's key.
 
         Over the limit nothing is sent, and `transport_failed` follows when the queue is next fired. Raises InvalidWord for
@@ -222,7 +227,7 @@ class TransactionLayer:
     def start_cancel(self, request: Request, invite: ClientTransaction, now: float) -> None:
         """Send the CANCEL of an INVITE, in a client transaction that reports to nobody."""
         transaction = NonInviteClientTransaction(
-            self, request, "CANCEL", invite.branch, invite.flow, now, None, State.TRYING
+            self, request, "CANCEL", invite.branch, invite.flow, now, invite.user, State.TRYING
         )
         transaction.abandoned = True
         self._clients[invite.branch, "CANCEL"] = transaction
@@ -248,4 +253,4 @@ def _is_acknowledged_by(transaction: ServerTransaction, ack: Request) -> bool:
     """§17.2.3: the ACK of an RFC 2543 client, which has the branch of nothing, is told by the To tag it repeats."""
     if not is_rfc2543(transaction.key) or transaction.last_response is None:
         return True
-    return transaction.last_response.to_tag == ack.to_tag
+    return parse_message(transaction.last_response).to_tag == ack.to_tag

@@ -117,10 +117,10 @@ class Machine(Timed):
 
     def step(self, given: Input, now: float, message: Any = None) -> None:
         """Take one input: enter the new state and carry out the actions, or absorb it."""
-        move = self._moves[self.state].get(given)
-        if move is None:
+        try:
+            self.state, actions = self._moves[self.state][given]
+        except KeyError:
             return
-        self.state, actions = move
         for action in actions:
             action(self, message, now)
 

@@ -26,15 +26,16 @@ class ServerTransaction(Machine, Struct, eq=False):
     """
 
     _layer: TransactionLayer
-    request: Request
+    request: Request | None
+    "None once another request than INVITE has its final response."
     method: str
     key: ServerKey
     flow: Flow
     state: State
     user: Any = None
     "Left to the transaction user."
-    last_response: Response | None = None
-    "The response sent last: what a retransmission of the request is answered with."
+    last_response: bytes | None = None
+    "What a retransmission of the request is answered with: the response sent last, unless that is a 2xx to an INVITE."
     is_final: bool = False
     "Whether a final response has been sent."
     due: float = NEVER
@@ -46,18 +47,24 @@ class ServerTransaction(Machine, Struct, eq=False):
     # actions
 
     def send_response(self, message: Response, now: float) -> None:
-        self.last_response = message
+        self.last_response = data = message.raw
+        self._layer.send(data, self.flow, self)
+
+    def send_success(self, message: Response, now: float) -> None:
+        """A 2xx to an INVITE: it is the callee's to retransmit, so it is not kept."""
+        self.is_final = True
+        self.last_response = None
         self._layer.send(message.raw, self.flow, self)
 
     def send_final(self, message: Response, now: float) -> None:
         self.is_final = True
-        self.last_response = message
-        self._layer.send(message.raw, self.flow, self)
+        self.last_response = data = message.raw
+        self._layer.send(data, self.flow, self)
 
     def repeat_response(self, message: Any, now: float) -> None:
         """§17.2.1, §17.2.2: a retransmission is answered with the last response; there may be none yet."""
         if self.last_response is not None:
-            self._layer.send(self.last_response.raw, self.flow, self)
+            self._layer.send(self.last_response, self.flow, self)
 
     def end(self, message: Any, now: float) -> None:
         self.stop_timer(message, now)

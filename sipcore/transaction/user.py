@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .client import ClientTransaction
     from .server import ServerTransaction
 
-__all__ = ["TransactionUser"]
+__all__ = ["ClientUser", "TransactionUser"]
 
 
 class TransactionUser(Protocol):
@@ -46,6 +46,16 @@ class TransactionUser(Protocol):
         and the peer waits in vain. Over a reliable transport this happens within `respond`.
         """
 
+    def stray_response(self, response: Response, flow: Flow, now: float) -> None:
+        """A response to no request of ours. RFC 6026 §7.3 (amending §16.7): it must not be forwarded."""
+
+    def client_user_failed(self, transaction: ClientTransaction, now: float) -> None:
+        """The user of a client transaction has raised what is being handled; nothing else will be done about it."""
+
+
+class ClientUser(Protocol):
+    """Whoever has sent a request: the `user` of its client transaction. Called as the transaction user is."""
+
     def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A response has come: every provisional, the final one, and to an INVITE every further 2xx.
 
@@ -61,6 +71,3 @@ class TransactionUser(Protocol):
 
         Also what becomes of a client transaction over the limit.
         """
-
-    def stray_response(self, response: Response, flow: Flow, now: float) -> None:
-        """A response to no request of ours. RFC 6026 §7.3 (amending §16.7): it must not be forwarded."""

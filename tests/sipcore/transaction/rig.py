@@ -48,6 +48,8 @@ class Rig:
         "Every client transaction that was started, less the CANCELs."
         self.servers = []
         "Every server transaction that the transaction user was told of, CANCELs too."
+        self.requests, self.answers = {}, {}
+        "What was sent or came, and what it was last answered with, by the identity of these."
 
     def advance(self, when: float) -> None:
         """Let time pass; each timer fires at its own moment."""
@@ -80,12 +82,18 @@ class Rig:
         self.layer.receive_response(parse_message(data), flow, self.now)
 
     def start(self, data: bytes, flow: Flow = UDP, user=None):
-        transaction = self.layer.start_client(parse_message(data), flow, self.now, user)
+        transaction = self.layer.start_client(parse_message(data), flow, self.now, user or self)
         self.clients.append(transaction)
+        self.request_of(transaction)
         return transaction
 
+    def request_of(self, transaction):
+        """Its request, which it may have let go of."""
+        return self.requests.setdefault(id(transaction), transaction.request)
+
     def respond(self, transaction, status: int, to_tag: str = "bob") -> None:
-        response = parse_message(sip.response(transaction.request, status, to_tag=to_tag))
+        response = parse_message(sip.response(self.request_of(transaction), status, to_tag=to_tag))
+        self.answers[id(transaction)] = response
         self.layer.respond(transaction, response, self.now)
 
     # the transaction user
@@ -156,7 +164,7 @@ def play_server(case: Case, request: bytes, rig: Rig | None = None) -> Rig:
             case int():
                 rig.respond(transaction, step)
             case "ACK":
-                rig.request(sip.ack(request, transaction.last_response), case.flow)
+                rig.request(sip.ack(request, rig.answers[id(transaction)]), case.flow)
             case "error":
                 rig.layer.transport_failed(transaction, rig.now)
             case _:

@@ -154,7 +154,7 @@ def test_is_final_once_a_final_response_was_sent():
     seen = [(transaction.is_final, transaction.last_response)]
     for status in (180, 486):
         rig.respond(transaction, status)
-        seen.append((transaction.is_final, transaction.last_response.status))
+        seen.append((transaction.is_final, parse_message(transaction.last_response).status))
 
     assert seen == [(False, None), (False, 180), (True, 486)]
     assert transaction.state is State.COMPLETED

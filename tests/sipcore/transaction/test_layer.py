@@ -274,10 +274,10 @@ class Chaos(Rig):
                 self.respond(self.servers[number % len(self.servers)], status)
             case "response", number, status if self.clients:
                 client = self.clients[number % len(self.clients)]
-                self.response(sip.response(client.request, status), client.flow)
+                self.response(sip.response(self.request_of(client), status), client.flow)
             case "response to cancel", number, status if self.clients:
                 client = self.clients[number % len(self.clients)]
-                self.response(sip.response(sip.cancel(client.request), status), client.flow)
+                self.response(sip.response(sip.cancel(self.request_of(client)), status), client.flow)
             case "cancel", number if self.clients:
                 self.layer.cancel(self.clients[number % len(self.clients)], self.now)
             case "abandon", number if self.clients:
