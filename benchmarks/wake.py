@@ -4,7 +4,8 @@
 
 The clock starts when the caller sends his INVITE with credentials and stops when the provider has read the push: SIP worker, call
 board, Celery, Postgres and HTTP lie between. The second line is about phones that have a binding and stay silent;
-they get RING_SECONDS more. The third has calls to as many sleeping phones begin at a steady rate; none may be lost.
+they get RING_SECONDS more. The third has calls to as many sleeping phones begin at a steady rate, while the provider
+takes its time to answer, as real ones do; none may be lost.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from pathlib import Path
 
 from tests.e2e.clients.scripted import ScriptedPhone
 from tests.support.product import ProductUnderTest, Subscriber
+from tests.support.push_receiver import Push
 
 PAUSE = 0.3  # seconds between two calls: this is about latency
 RATE = 50  # calls a second of the burst
 BURST_SECONDS = 4
+ANSWER_SECONDS = 0.2  # that the provider takes to answer in the burst
 LATEST = 10.0  # seconds after the last call in which a push still counts as late rather than lost
 
 
@@ -53,7 +56,13 @@ def _measure(product: ProductUnderTest, caller: ScriptedPhone, callees: list[Sub
     return took
 
 
+def _slowly(push: Push) -> int:
+    time.sleep(ANSWER_SECONDS)
+    return 200
+
+
 def _measure_burst(product: ProductUnderTest, caller: ScriptedPhone, callees: list[Subscriber]) -> list[float]:
+    product.push.answer_with(_slowly)
     begun = time.monotonic()
     sent: dict[str, float] = {}
     calls = []

@@ -22,6 +22,7 @@ _TRUE, _FALSE = ("on", "1", "true", "yes"), ("off", "0", "false", "no")
 _DOMAIN = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 _WORKER_ID = re.compile(r"[A-Za-z0-9_~-]{1,32}")
 _DIALLED = re.compile(r"[0-9A-Za-z*#+_.-]{1,32}")
+_VAPID_PUBLIC = re.compile(r"B[A-Za-z0-9_-]{86}")  # begins with 0x04: an uncompressed point
 _PROVIDER = re.compile(r"[a-z0-9_.-]{1,32}")
 
 _T = TypeVar("_T")
@@ -261,8 +262,11 @@ def read_providers(text: str) -> tuple[str, ...]:
 def read_vapid_key(text: str) -> str:
     """The public part, as RFC 8599 §8.2 announces it, of a private key in PEM form, its file, or its 32 bytes in base64url.
 
-    The web side signs with it and reads it likewise (pbx.push.credentials); this side tells phones whom to subscribe to.
+    The web side signs with it and reads it likewise (pbx.push.credentials); this side tells phones whom to subscribe to. So
+    the public part alone is enough here, as 65 bytes in base64url.
     """
+    if _VAPID_PUBLIC.fullmatch(text):
+        return text
     from cryptography.hazmat.primitives.asymmetric import ec  # only a PBX with Web Push pays for it
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 

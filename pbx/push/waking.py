@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
 from pbx.events import raise_event
@@ -171,8 +172,15 @@ def _push(devices: Sequence[PushDevice], occasion: Occasion) -> None:
         wakeup = occasion.wakeup(str(claim.attempt.push_id))
         parcels.append(Parcel(recipient, wakeup, partial(occasion.obstacle, claim.device)))
         claims.append(claim)
+    _give_connection_back()
     for number, outcome in sender().send(parcels):
         _ended(claims[number], outcome, occasion)
+
+
+def _give_connection_back() -> None:
+    """Let others have this thread's connection to Postgres while a provider takes its time: there are fewer than threads."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def _recipient(device: PushDevice) -> Recipient | PushResult:

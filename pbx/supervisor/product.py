@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from pbx.push.credentials import WrongCredentials, vapid_key
 
 from .child import ChildSpec
 from .configuration import Configuration
@@ -18,9 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Calls end first and may still record what they were; the servers end when nobody needs them any more.
 STAGE_SIP, STAGE_WEB, STAGE_STORE, STAGE_DATABASE = range(4)
 
-CELERY_THREADS = 8
+CELERY_THREADS = 32  # a push waits for its provider in one of them; at 50 pushes a second, 0.6 s for each
 # Secrets that a SIP worker, which speaks with the whole world, has no use for.
-NOT_FOR_SIP = ("DATABASE_URL", "SECRET_KEY", "PBX_ADMIN_PASSWORD")
+NOT_FOR_SIP = ("DATABASE_URL", "SECRET_KEY", "PBX_ADMIN_PASSWORD", "PBX_PUSH_HTTP_SECRET")
+# Those of which it wants to know that they are set: it promises phones the push (sipcore.config.PUSH_SETTINGS).
+SET_FOR_SIP = ("PBX_FCM_CREDENTIALS", "PBX_APNS_KEY")
 
 
 def addresses(configuration: Configuration, layout: Layout, domains: tuple[str, ...]) -> dict[str, str]:
@@ -75,7 +80,7 @@ def _web(configuration: Configuration, environment: dict[str, str]) -> list[Chil
 
 
 def _sip(configuration: Configuration, environment: dict[str, str]) -> list[ChildSpec]:
-    environment = {name: value for name, value in environment.items() if name.removesuffix("_FILE") not in NOT_FOR_SIP}
+    environment = _without_secrets(environment)
     count = configuration.sip_workers
     return [
         ChildSpec(
@@ -88,6 +93,19 @@ def _sip(configuration: Configuration, environment: dict[str, str]) -> list[Chil
         )
         for number in range(1, count + 1)
     ]
+
+
+def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a SIP worker is told: no key with which anybody is pushed, signed in or read."""
+    told = {name: value for name, value in environment.items() if name.removesuffix("_FILE") not in NOT_FOR_SIP}
+    for name in SET_FOR_SIP:
+        given = [told.pop(each, "").strip() for each in (name, f"{name}_FILE")]
+        if any(given):
+            told[name] = "set"
+    if key := told.get("PBX_VAPID_KEY", "").strip():
+        with suppress(WrongCredentials):  # the worker says so in its own words
+            told["PBX_VAPID_KEY"] = vapid_key(key).public
+    return told
 
 
 def _worker_id(environment: Mapping[str, str], number: int) -> dict[str, str]:

@@ -67,10 +67,13 @@ def test_the_servers_are_reached_by_the_sockets_of_their_volumes_alone():
     assert SERVICES["sip"]["environment"]["REDIS_URL"] == environment["REDIS_URL"]
 
 
-def test_a_sip_worker_is_given_no_key_to_the_database():
+def test_a_sip_worker_is_given_no_keys():
     sip = SERVICES["sip"]
 
-    assert [sip["environment"][name] for name in product.NOT_FOR_SIP] == ["", "", ""]
+    assert {sip["environment"][name] for name in product.NOT_FOR_SIP} == {""}
+    assert [sip["environment"][name] for name in product.SET_FOR_SIP] == [
+        f"${{{name}:+set}}" for name in product.SET_FOR_SIP
+    ]
     assert not any("postgres" in volume or volume.startswith("data:") for volume in sip["volumes"])
 
 

@@ -191,7 +191,7 @@ def test_browsers_are_told_the_public_part_of_the_key(tmp_path):
     path = tmp_path / "vapid.pem"
     path.write_text(pem)
 
-    for text in (VAPID_PRIVATE, f"{VAPID_PRIVATE}=", str(path), pem, pem.replace("\n", "\\n")):
+    for text in (VAPID_PRIVATE, f"{VAPID_PRIVATE}=", str(path), pem, pem.replace("\n", "\\n"), VAPID_PUBLIC):
         assert read(PBX_VAPID_KEY=text).vapid == VAPID_PUBLIC
     assert read(PBX_VAPID_KEY_FILE=str(path)).vapid == VAPID_PUBLIC
     assert read(PBX_VAPID_KEY=VAPID_PRIVATE).push_providers == ("webpush",)
