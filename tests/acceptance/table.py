@@ -22,11 +22,21 @@ What the specification's acceptance statements ask for, in a few words each, and
 
 def page(proofs: Mapping[str, Sequence[str]]) -> str:
     """The whole page, as Markdown."""
-    parts = [HEAD]
+    parts = [HEAD, _summary(proofs)]
     for title, numbers in GROUPS.items():
         parts.append(f"\n## {title}\n\n| | | Statement | Shown by |\n|---|---|---|---|\n")
         parts += [_row(number, proofs) for number in STATEMENTS if number in numbers]
     return "".join(parts)
+
+
+def _summary(proofs: Mapping[str, Sequence[str]]) -> str:
+    later = frozenset(STATEMENTS) - MUST - SHOULD
+    left = {"must": unproved(proofs, MUST), "should": unproved(proofs, SHOULD), "later": unproved(proofs, later)}
+    said = "; ".join(f"{name}: {', '.join(numbers) or 'none'}" for name, numbers in left.items())
+    shown = len(STATEMENTS) - len(NOT_APPLICABLE) - sum(map(len, left.values()))
+    return f"""
+Of {len(STATEMENTS)} statements {shown} are shown in full and {len(NOT_APPLICABLE)} do not apply. What is left, {said}.
+"""
 
 
 def unproved(proofs: Mapping[str, Sequence[str]], numbers: frozenset[str]) -> list[str]:
