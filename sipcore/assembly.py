@@ -10,10 +10,11 @@ from .calls.tracker import CallTracker
 from .contract.flow import Flow
 from .driver import Driver
 from .ebr import EventRouting
-from .ports import CallBoard, Directory, EventBus, Jobs, LocationService
+from .ports import CallBoard, Directory, DurableSubscriptions, EventBus, Jobs, LocationService
 from .proxy.core import Outbound, ProxyCore
 from .proxy.edge import Edge, Limits, Policy
 from .script.authentication import Authentication
+from .script.durable import Durables
 from .script.environment import Environment
 from .script.pickups import Pickups
 from .script.route_table import RouteTable
@@ -32,6 +33,7 @@ class Ports:
     bus: EventBus
     board: CallBoard
     jobs: Jobs
+    durables: DurableSubscriptions | None = None
 
 
 def make_edge(
@@ -90,6 +92,7 @@ def assemble(
         monotonic=loop.time,
         epoch=epoch,
         new_token=new_token,
+        new_id=event_ids(worker, epoch),
         run=lambda coroutine, name: driver.runner.run(coroutine, name),
         failed=lambda error, handle: driver.faults.raised(error, handle),
         touched=lambda: driver.touched(),
@@ -104,7 +107,7 @@ def assemble(
     environment.routing = EventRouting(
         ports.bus,
         worker,
-        event_ids(worker, epoch),
+        environment.new_id,
         monotonic=loop.time,
         epoch=epoch,
         run=driver.runner.run,
@@ -112,4 +115,6 @@ def assemble(
     )
     environment.authentication = Authentication(environment, secret)
     environment.pickups = Pickups(environment)
+    environment.durables = Durables(environment, ports.durables, lambda: driver.routes)
+    environment.durables.declare(routes)
     return driver

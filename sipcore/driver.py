@@ -50,7 +50,7 @@ class Driver:
 
     def __init__(self, environment: Environment, routes: RouteTable, send: Callable[[Outbound], None]) -> None:
         self.routes = routes
-        "Replaced whole on a reload; requests in flight finish on the old one."
+        "See `use`."
         self.runner = Runner(limit=MAX_WAITING_ROUTES, failed=self._route_failed, waits=lambda: self.faults.watch())
         self.faults = Faults(environment, lambda: self.routes, self.runner)
         self.late_turns = 0
@@ -82,6 +82,15 @@ class Driver:
     def routing(self) -> EventRouting:
         """The event-based routing of this worker."""
         return self._environment.routing
+
+    def use(self, routes: RouteTable) -> None:
+        """Go on with another script; requests in flight finish on the one they began with."""
+        self.routes = routes
+        self._environment.durables.declare(routes)
+
+    async def prepare(self) -> None:
+        """Take up what outlives a worker, before the first request comes."""
+        await self._environment.durables.load()
 
     # From the network.
 

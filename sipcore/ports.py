@@ -16,7 +16,7 @@ from .contract.jobs import Job
 from .contract.location import Binding, BindingChanges
 from .contract.subscriptions import SubscriptionRecord
 
-__all__ = ["CallBoard", "Directory", "EventBus", "Jobs", "LocationService"]
+__all__ = ["CallBoard", "Directory", "DurableSubscriptions", "EventBus", "Jobs", "LocationService"]
 
 
 class LocationService(Protocol):
@@ -89,6 +89,26 @@ class EventBus(Protocol):
         `hear` returns False when it has no room; the same event is given again a little later. `$` is the end of the
         log. `lost` is called when the log no longer reaches back to the cursor. While the store is away nothing is heard.
         """
+
+
+class DurableSubscriptions(Protocol):
+    """Subscriptions that belong to no worker: every worker takes them up. All raise StoreUnavailable."""
+
+    changed: Callable[[], None]
+    "Set by whoever holds copies of them: called when one came or went, and when that may have been missed."
+
+    async def add(self, record: SubscriptionRecord) -> None:
+        """Keep one until its deadline. Raises InvalidWord when there are too many."""
+
+    async def remove(self, subscription_id: str) -> bool:
+        """End one for all workers; True for exactly one of those who do."""
+
+    async def all(self) -> list[SubscriptionRecord]:
+        """Those whose deadline has not come."""
+
+    async def claim(self, record: SubscriptionRecord, value: str) -> bool:
+        """Whether it may fire once more: for that value, unless empty, for the first time, and within `max_fires`, whose last
+        one ends it. Exactly one worker may."""
 
 
 class CallBoard(Protocol):

@@ -110,7 +110,7 @@ class Worker:
                 is_shared=config.share_port,
             ),
             settings=config.script_settings(),
-            ports=Ports(store.location, store.directory, store.event_bus, store.call_board, jobs),
+            ports=Ports(store.location, store.directory, store.event_bus, store.call_board, jobs, store.durables),
             routes=routes,
             send=transports.send_outbound,
             secret=secret,
@@ -128,6 +128,7 @@ class Worker:
         store.inbox.listen(DIRECTORY_CHANGED, self._directory_changed)
         if config.share_port:
             await self._meet_siblings()
+        await self._driver.prepare()
         await transports.start()
         self._is_serving = True
         _tame_collector()
@@ -215,7 +216,7 @@ class Worker:
         if not self._is_serving:
             return  # it has just been loaded
         try:
-            self._driver.routes = load_script(self._config.routes)
+            self._driver.use(load_script(self._config.routes))
         except ScriptError as error:
             log.error("the routing script was not reloaded: %s", error)
             attributes = {"script": self._config.routes.name, "line": error.line, "error": error.message[:200]}

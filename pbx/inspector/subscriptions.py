@@ -104,9 +104,11 @@ def list_subscriptions(
     limit = min(limit, MOST_LISTED - 1)
     answers = ask(LIST, text=text, event=event, call=call, before=before, limit=limit + 1)
     found = [live for answer in answers.of.values() for item in answer.get("items", ()) if (live := _live(item))]
+    told = len(found)
+    found = _once_each(found)
     found.sort(key=lambda live: live.position, reverse=True)
     following = found[limit - 1].position if len(found) > limit else None
-    total = sum(answer.get("total", 0) for answer in answers.of.values())
+    total = sum(answer.get("total", 0) for answer in answers.of.values()) - (told - len(found))
     return Listed(found[:limit], total, following, answers.silent)
 
 
@@ -115,6 +117,7 @@ def match_event(name: str, attributes: Mapping[str, Any], *, call_uid: str = "",
     event = Event(f"try-{secrets.token_hex(4)}", name, time.time(), "web", attributes, call_uid=call_uid)
     answers = ask(MATCH, event=to_dict(event), limit=min(limit, MOST_LISTED))
     found = [live for answer in answers.of.values() for item in answer.get("items", ()) if (live := _live(item))]
+    found = _once_each(found)
     found.sort(key=lambda live: (not live.matches, len(live.failed), live.position))
     total = sum(answer.get("total", 0) for answer in answers.of.values())
     matches = sum(answer.get("matches", 0) for answer in answers.of.values())
@@ -149,6 +152,11 @@ def end_subscription(subscription_id: str, *, actor: str, way: str) -> Live:
         audit.note(actor, way, audit.SUBSCRIPTION_TO_BE_KILLED, subscription_id, workers=answers.silent)
         raise OwnerSilent(answers.silent)
     raise NotLive(subscription_id)
+
+
+def _once_each(found: list[Live]) -> list[Live]:
+    """A durable subscription is told by every worker, for each has it."""
+    return list({live.record.id: live for live in found}.values())
 
 
 def _live(item: Mapping[str, Any]) -> Live | None:

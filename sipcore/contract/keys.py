@@ -15,6 +15,7 @@ __all__ = [
     "CELERY_HEARTBEAT",
     "DIRECTORY_CHANGED",
     "DIRECTORY_READY",
+    "DURABLE",
     "EVENTS_LOG",
     "PUSH_OUTAGES",
     "QUIET_AWAITED",
@@ -24,6 +25,8 @@ __all__ = [
     "bindings",
     "directory_group",
     "directory_subscriber",
+    "durable_fires",
+    "durable_seen",
     "events_written",
     "pickup_claim",
     "push_report_count",
@@ -44,6 +47,7 @@ CALLS_FEED = "pbx:calls:feed"  # channel: {"rev": n, "call": {...}} or {"rev": n
 CALL_RECORDS = "pbx:cdr"  # list: CallRecord JSON, oldest first, drained by Celery
 CALL_RECORDS_DROPPED = "pbx:cdr:dropped"  # integer: records lost to the list's bound
 EVENTS_LOG = "pbx:events:log"  # stream of Event JSON under field "event"; bounded by number and by age, see contract/event_log.py
+DURABLE = "pbx:ebr:durable"  # zset: id of a durable subscription -> its deadline, epoch seconds; channel of the same name: it has changed
 QUIET_AWAITED = "pbx:ebr:quiet"  # zset: name of an event that is not shown -> until when it is waited for; channel of the same name: it has changed
 CELERY_HEARTBEAT = "pbx:jobs:alive"  # string EX: beat and a Celery worker are both running
 PUSH_OUTAGES = "pbx:push:outages"  # hash: push provider that counts as down -> since when, epoch seconds
@@ -79,6 +83,16 @@ def answers(inquiry: str) -> str:
 def subscription(subscription_id: str) -> str:
     """JSON of a SubscriptionRecord; PX = its timeout."""
     return f"pbx:ebr:sub:{subscription_id}"
+
+
+def durable_fires(subscription_id: str) -> str:
+    """Integer PX: how often a durable subscription has fired, on any worker."""
+    return f"pbx:ebr:fires:{subscription_id}"
+
+
+def durable_seen(subscription_id: str) -> str:
+    """Set PX: the values that a durable subscription has fired for, when each may fire once."""
+    return f"pbx:ebr:seen:{subscription_id}"
 
 
 def subscription_index(event: str, key: str, value: str) -> str:

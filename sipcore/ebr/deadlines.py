@@ -45,8 +45,9 @@ class Deadlines:
         self._arm()
 
     def _fired(self) -> None:
+        # asyncio may call within its clock resolution before the moment asked for; what is due then is due now.
+        now = max(self._monotonic(), self._armed_for)
         self._timer, self._armed_for = None, float("inf")
-        now = self._monotonic()
         while self._heap and self._heap[0][0] <= now:
             _, subscription_id = heapq.heappop(self._heap)
             subscription = self._live.get(subscription_id)

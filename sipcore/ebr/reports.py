@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..contract.events import E_LIMIT_HIT, E_SUB_FAILED, OF_SUBSCRIPTIONS
+from ..contract.events import E_LIMIT_HIT, E_SUB_FAILED, E_SUB_FIRED, OF_SUBSCRIPTIONS
 from ..errors import InvalidWord
 from .lanes import within
 
@@ -28,7 +28,10 @@ class Announce(Protocol):
 class Reports:
     """Says what happens to subscriptions, to those who want to know."""
 
-    def __init__(self, announce: Announce, wants: Callable[[str], bool], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, announce: Announce, wants: Callable[[str], bool], monotonic: Callable[[], float], worker: str
+    ) -> None:
+        self._worker = worker
         self._announce = announce
         self._wants = wants
         self._monotonic = monotonic
@@ -41,6 +44,8 @@ class Reports:
         record = subscription.record
         if not OF_SUBSCRIPTIONS.isdisjoint(record.events):
             return
+        if record.kind == "durable" and name not in (E_SUB_FIRED, E_SUB_FAILED) and record.owner != self._worker:
+            return  # it is here and on every other worker: what is the same for all is said by one
         about = {
             "sub": record.id,
             "event": record.event,

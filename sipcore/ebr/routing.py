@@ -49,6 +49,8 @@ MAX_SUBSCRIPTIONS = 100_000  # of one worker; the design target is half of it
 MAX_PER_OWNER = 128  # of one transaction
 MAX_NESTING = 8  # events raised by handlers of events raised by handlers …
 
+STANDING = "standing"
+"The `kind` of a subscription that a script declares: it lives with the script, whatever happens."
 DURABLE = "none"
 "The `bind` of a subscription that is bound to nothing, and kept for all workers."
 
@@ -84,7 +86,7 @@ class EventRouting:
         self._owners: dict[int, Owner] = {}
         self._lanes = Lanes(run, self)
         self._deadlines = Deadlines(self._live, self._expire, monotonic, timers)
-        self._reports = Reports(self._report, self.wants, monotonic)
+        self._reports = Reports(self._report, self.wants, monotonic, worker)
         self._made = 0
         self.evaluations = 0
         "How many filters have been evaluated."
@@ -286,17 +288,20 @@ class EventRouting:
         subscription = self._live.get(subscription_id)
         if subscription is None or event.name not in CATALOGUE or event.name not in subscription.filter.events:
             return False
-        return self._offer(subscription, event, self._monotonic())
+        offered = self._offer(subscription, event, self._monotonic())
+        self._lanes.start(subscription.owner)
+        return offered
 
     def receive(self, event: Event) -> int:
         """Take an event that the web side raised and has told the feed itself; return how many local matches it had."""
         if event.name not in CATALOGUE:
             return 0
         now = self._monotonic()
-        return sum(
-            self._offer(subscription, event, now)
-            for subscription in self._index.candidates(event.name, event.attributes)
-        )
+        candidates = self._index.candidates(event.name, event.attributes)
+        matches = sum(self._offer(subscription, event, now) for subscription in candidates)
+        for subscription in candidates:
+            self._lanes.start(subscription.owner)
+        return matches
 
     def release(self, bound_to: object, why: str, bind: str = "") -> int:
         """Cancel all subscriptions bound to an object (that very one, not an equal one); return how many there were.
@@ -411,7 +416,8 @@ class EventRouting:
             self._owners[id(owner.bound_to)] = owner
         if options is None or not options.reads_log:
             self._index.add(subscription)
-        self._deadlines.add(subscription)
+        if record.kind != STANDING:
+            self._deadlines.add(subscription)
         self._reports.tell(E_SUB_CREATED, subscription)
         return subscription
 
@@ -472,11 +478,15 @@ class EventRouting:
                 self._reports.limit_hit("nesting", MAX_NESTING, event.call_uid, event.cause_id)
             return
         candidates = self._index.candidates(event.name, event.attributes)
-        if candidates:
-            now = self._monotonic()
-            for subscription in candidates:
-                self._offer(subscription, event, now)
+        if not candidates:
+            self._bus.publish(event)
+            return
+        now = self._monotonic()
+        for subscription in candidates:
+            self._offer(subscription, event, now)
         self._bus.publish(event)
+        for subscription in candidates:  # last: a handler may run in here, and what it raises stands behind its cause
+            self._lanes.start(subscription.owner)
 
     def _offer(self, subscription: Subscription, event: Event, now: float) -> bool:
         self.evaluations += 1
@@ -502,7 +512,6 @@ class EventRouting:
         subscription.fires += 1
         if subscription.max_fires and subscription.fires >= subscription.max_fires:
             self._end(subscription, MATCHED, WaitResult("match", event))
-        self._lanes.start(subscription.owner)  # last, for the handler may run in here and raise the event again
         return True
 
     # -- events of the log
@@ -514,6 +523,7 @@ class EventRouting:
         if len(subscription.owner.pending or ()) >= MAX_PENDING:
             return False
         self._offer(subscription, event, self._monotonic())
+        self._lanes.start(subscription.owner)
         return True
 
     def _log_is_shorter(self, call_uid: str) -> None:
@@ -532,8 +542,9 @@ class EventRouting:
         record = subscription.record
         route = record.on_expire if event is None else record.route
         log.error("%s failed on %s", route, event.name if event else "its end", exc_info=error)
-        self._end(subscription, FAILED)
-        subscription.state = FAILED  # also when that was its last fire
+        if record.kind != STANDING:
+            self._end(subscription, FAILED)
+            subscription.state = FAILED  # also when that was its last fire
         text = f"{route}: {type(error).__name__}: {error}"[:500]
         handler = subscription.options.on_expire if event is None and subscription.options else subscription.route
         file = getattr(getattr(handler, "__code__", None), "co_filename", "")

@@ -7,7 +7,7 @@ A script imports from here and from `sipcore.contract.events`, and from nowhere 
 from ..ebr import any_of, escape_glob, ge, glob, gt, le, lt, ne, one_of, regex
 from .custom_events import declare_event
 from .request import RequestContext
-from .route_table import branch_route, event_route, reply_route, request_route
+from .route_table import branch_route, event_route, on_event, reply_route, request_route
 from .server_ref import RegistrationRef, ServerRef
 from .transaction import TransactionRef
 
@@ -27,6 +27,7 @@ __all__ = [
     "le",
     "lt",
     "ne",
+    "on_event",
     "one_of",
     "regex",
     "reply_route",

@@ -49,6 +49,8 @@ class Environment:
     epoch: Callable[[], float]
     "The wall clock, in seconds: bindings, and deadlines that cross processes."
     new_token: Callable[[], str]
+    new_id: Callable[[], str]
+    "Ids of events and subscriptions: unique, and sorted by time within this worker."
     run: Callable[[Coroutine[Any, Any, Any], str], None]
     "Runs a coroutine to its end, on behalf of the driver."
     failed: Callable[[Exception, ServerRequest], None]

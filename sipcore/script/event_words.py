@@ -89,17 +89,16 @@ class EventWords:
             "context": context,
             "match_all": match_all,
         }
+        bind = bind or self._usual_bind
         if bind == DURABLE:
             if from_cursor is not None:
                 raise InvalidWord(
                     "from_cursor is for subscriptions that end with something; a durable one has no cursor"
                 )
             return await env.durables.subscribe(events, filter, route, timeout, call_uid=self._call_uid, **options)
+        options["from_cursor"] = from_cursor
         if isinstance(bind, Binding) or bind == "registration":
-            return await self._while_registered(
-                bind, events, filter, route, timeout, options | {"from_cursor": from_cursor}
-            )
-        bind = bind or self._usual_bind
+            return await self._while_registered(bind, events, filter, route, timeout, options)
         subscription = env.routing.notify_on_event(
             events,
             filter,
@@ -108,7 +107,6 @@ class EventWords:
             bound_to=self._bound_to(bind),
             bind=bind,
             call_uid=self._call_uid,
-            from_cursor=from_cursor,
             **options,
         )
         if env.bus.has_peers:

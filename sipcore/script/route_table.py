@@ -6,22 +6,25 @@ Exactly one route runs for a request: that of its method, or the fallback declar
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter, iscoroutinefunction, signature
 from types import ModuleType
 from typing import Any
 
+from ..ebr import Filter, compile_filter
 from ..errors import NoSuchRoute, ScriptError
 
 __all__ = [
     "RouteTable",
+    "Standing",
     "branch_route",
     "event_route",
     "is_branch_route",
     "is_event_route",
     "is_reply_route",
     "is_request_route",
+    "on_event",
     "reply_route",
     "request_route",
 ]
@@ -32,6 +35,7 @@ _METHODS = "__sip_methods__"
 _EVENTS = "__event_route__"
 _BRANCHES = "__branch_route__"
 _REPLIES = "__reply_route__"
+_STANDING = "__standing__"
 FALLBACK = "*"
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -53,6 +57,21 @@ def event_route(route: Route) -> Route:
     _check(route, 2, 3)
     setattr(route, _EVENTS, True)
     return route
+
+
+def on_event(events: str | Sequence[str], filter: Any = None, *, match_all: bool = False) -> Callable[[Route], Route]:
+    """Declare a notification route that runs for every matching event for as long as the script is in force.
+
+    `async def name(event, server)`. On exactly one worker: the one where it happened. Raises UnknownEvent or BadFilter.
+    """
+    compiled = compile_filter(events, filter, match_all=match_all)
+
+    def declare(route: Route) -> Route:
+        event_route(route)
+        setattr(route, _STANDING, (*getattr(route, _STANDING, ()), compiled))
+        return route
+
+    return declare
 
 
 def branch_route(route: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -85,6 +104,14 @@ def is_event_route(value: object) -> bool:
     return getattr(value, _EVENTS, False) is True
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a script waits for as long as it is in force."""
+
+    route: Route
+    filter: Filter
+
+
 @dataclass(frozen=True)
 class RouteTable:
     """The routes of one loaded script."""
@@ -92,6 +119,7 @@ class RouteTable:
     name: str
     requests: Mapping[str, Route]
     events: Mapping[str, Route] = field(default_factory=dict)
+    standing: tuple[Standing, ...] = ()
     file: str = ""
     "The file that it was loaded from, as it stands in tracebacks."
 
@@ -119,7 +147,10 @@ class RouteTable:
             for value in vars(module).values()
             if getattr(value, _EVENTS, False) and value.__module__ == module.__name__
         }
-        return cls(name, requests, events, module.__file__ or "")
+        standing = tuple(
+            Standing(route, filter) for route in events.values() for filter in getattr(route, _STANDING, ())
+        )
+        return cls(name, requests, events, standing, module.__file__ or "")
 
 
 def _declared(module: ModuleType) -> Iterator[tuple[Route, tuple[str, ...]]]:

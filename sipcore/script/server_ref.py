@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import TransactionGone
 from .event_words import EventWords
 from .phones import taking
 
@@ -58,6 +59,19 @@ class RegistrationRef(ServerRef):
         super().__init__(environment)
         self.aor = aor
         self.key = key
+
+    @property
+    def _usual_bind(self) -> str:
+        return "registration"
+
+    def _bound_to(self, bind: str) -> object:
+        return self if bind == "registration" else super()._bound_to(bind)
+
+    async def _registered_phone(self) -> Binding:
+        for binding in await self._environment.location.lookup(self.aor):
+            if binding.key == self.key:
+                return binding
+        raise TransactionGone(f"{self.aor} has no such binding any more")
 
     def ended(self) -> None:
         """The binding has been removed."""

@@ -24,7 +24,7 @@ from .held import HeldBindings
 from .log_follower import AGAIN
 from .ordering import by_preference, pickable, unexpired
 
-__all__ = ["MemoryCallBoard", "MemoryDirectory", "MemoryEventBus", "MemoryLocation", "MemoryStore"]
+__all__ = ["MemoryCallBoard", "MemoryDirectory", "MemoryDurables", "MemoryEventBus", "MemoryLocation", "MemoryStore"]
 
 Compile = Callable[[Iterable[ConditionRecord]], Callable[[Event], bool]]
 
@@ -41,6 +41,9 @@ class MemoryStore:
         self.subscribers: dict[str, SubscriberRecord] = {}
         self.groups: dict[str, PickupGroupRecord] = {}
         self.subscriptions: dict[str, SubscriptionRecord] = {}
+        self.durables: dict[str, SubscriptionRecord] = {}
+        self.durable_fires: dict[str, list[str]] = {}
+        self.durables_held: list[MemoryDurables] = []
         self.buses: dict[str, MemoryEventBus] = {}
         self.events: deque[Event] = deque(maxlen=KEEP_ENTRIES)
         self._logged = 0
@@ -229,6 +232,50 @@ class MemoryEventBus:
         """Add to the log what happened while the store was away. It is offered to nobody."""
         while self._kept:
             self._store.log(self._kept.popleft())
+
+
+class MemoryDurables:
+    """DurableSubscriptions in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.changed: Callable[[], None] = lambda: None
+        store.durables_held.append(self)
+
+    async def add(self, record: SubscriptionRecord) -> None:
+        self._store.check()
+        self._store.durables[record.id] = record
+        self._tell()
+
+    async def remove(self, subscription_id: str) -> bool:
+        self._store.check()
+        removed = self._store.durables.pop(subscription_id, None) is not None
+        self._store.durable_fires.pop(subscription_id, None)
+        self._tell()
+        return removed
+
+    async def all(self) -> list[SubscriptionRecord]:
+        self._store.check()
+        epoch = self._store.epoch()
+        return [record for record in self._store.durables.values() if record.expires_at > epoch]
+
+    async def claim(self, record: SubscriptionRecord, value: str) -> bool:
+        self._store.check()
+        if record.id not in self._store.durables:
+            return False
+        fired = self._store.durable_fires.setdefault(record.id, [])
+        if value and value in fired:
+            return False
+        if record.max_fires and len(fired) >= record.max_fires:
+            return False
+        fired.append(value)
+        if len(fired) == record.max_fires:
+            await self.remove(record.id)
+        return True
+
+    def _tell(self) -> None:
+        for each in self._store.durables_held:
+            each.changed()
 
 
 class MemoryCallBoard:

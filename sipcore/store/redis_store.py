@@ -9,6 +9,7 @@ from ..contract.events import Event
 from ..contract.subscriptions import ConditionRecord
 from .call_board import RedisCallBoard
 from .directory import RedisDirectory
+from .durable import RedisDurables
 from .event_bus import RedisEventBus
 from .heartbeat import Heartbeat
 from .inbox import Inbox
@@ -66,6 +67,7 @@ class RedisStore:
             followers=self.followers,
             retention=retention,
         )
+        self.durables = RedisDurables(self.pipe, self.inbox, epoch)
         self.inquiries = Inquiries(self.pipe, self.inbox, worker)
         self.call_board = RedisCallBoard(self.pipe, has_peers=self._has_peers)
         self.heartbeat.on_forgotten += [self.event_bus.write_again, self.call_board.put_again]

@@ -20,10 +20,18 @@ from ..contract.location import Binding
 from ..contract.records import replace
 from ..driver import Driver
 from ..ebr import compile_conditions
+from ..ebr.routing import DURABLE
 from ..proxy.core import Outbound
 from ..script.loader import load_script
 from ..script.settings import ScriptSettings
-from ..store.memory import MemoryCallBoard, MemoryDirectory, MemoryEventBus, MemoryLocation, MemoryStore
+from ..store.memory import (
+    MemoryCallBoard,
+    MemoryDirectory,
+    MemoryDurables,
+    MemoryEventBus,
+    MemoryLocation,
+    MemoryStore,
+)
 from ..syntax import Request, parse_message, with_via_received
 from .clock import VirtualLoop
 from .ladder import Ladder
@@ -129,7 +137,14 @@ class World:
                 name, {"udp": (address.host, address.port)}, self.settings.domains, b"s" * 32, is_shared=is_shared
             ),
             settings=self.settings,
-            ports=Ports(location, MemoryDirectory(self.store), bus, MemoryCallBoard(self.store), self),
+            ports=Ports(
+                location,
+                MemoryDirectory(self.store),
+                bus,
+                MemoryCallBoard(self.store),
+                self,
+                MemoryDurables(self.store),
+            ),
             send=send,
             secret=b"n" * 32,
             epoch=self.epoch,
@@ -246,7 +261,9 @@ class World:
         left = {
             "requests": sum(driver.core.open_requests for driver in self.drivers),
             "branches": sum(driver.core.open_branches for driver in self.drivers),
-            "subscriptions": sum(driver.routing.count for driver in self.drivers),
+            "subscriptions": sum(
+                each.record.bind != DURABLE for driver in self.drivers for each in driver.routing.live()
+            ),
             "calls on the board": len(self.store.calls),
         }
         left = {name: count for name, count in left.items() if count}

@@ -24,8 +24,15 @@ from sipcore.contract.location import Binding, BindingChanges
 from sipcore.contract.records import from_json, to_json
 from sipcore.contract.subscriptions import SubscriptionRecord
 from sipcore.ebr import compile_conditions, compile_filter
-from sipcore.ports import CallBoard, Directory, EventBus, LocationService
-from sipcore.store.memory import MemoryCallBoard, MemoryDirectory, MemoryEventBus, MemoryLocation, MemoryStore
+from sipcore.ports import CallBoard, Directory, DurableSubscriptions, EventBus, LocationService
+from sipcore.store.memory import (
+    MemoryCallBoard,
+    MemoryDirectory,
+    MemoryDurables,
+    MemoryEventBus,
+    MemoryLocation,
+    MemoryStore,
+)
 from sipcore.store.redis_store import RedisStore
 
 __all__ = ["MemoryWorld", "RedisWorld", "Worker", "until"]
@@ -48,6 +55,7 @@ class Worker:
     directory: Directory
     bus: EventBus
     board: CallBoard
+    durables: DurableSubscriptions
     delivered: list = field(default_factory=list)
     store: RedisStore | None = None
 
@@ -128,6 +136,7 @@ class MemoryWorld(World):
             MemoryDirectory(self.store),
             MemoryEventBus(self.store, name, compile_conditions, lambda sub, event: delivered.append((sub, event))),
             MemoryCallBoard(self.store),
+            MemoryDurables(self.store),
             delivered,
         )
 
@@ -190,7 +199,16 @@ class RedisWorld(World):
             **options,
         )
         assert await store.start()
-        worker = Worker(name, store.location, store.directory, store.event_bus, store.call_board, delivered, store)
+        worker = Worker(
+            name,
+            store.location,
+            store.directory,
+            store.event_bus,
+            store.call_board,
+            store.durables,
+            delivered,
+            store,
+        )
         for other in self.workers:
             await until(lambda other=other: name in other.store.heartbeat.peers)
         self.workers.append(worker)
