@@ -9,7 +9,7 @@ requests under way may still raise it; one that it declares otherwise takes its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -17,7 +17,7 @@ from ..contract.events import CATALOGUE, ENVELOPE, OURS, EventType
 from ..ebr.filters import forget_schemas
 from ..errors import InvalidWord, ScriptError
 
-__all__ = ["MAX_DECLARED", "declarations", "declare_event"]
+__all__ = ["MAX_DECLARED", "declarations", "declare_event", "declared_for_a_while"]
 
 MAX_DECLARED = 200  # events of a script
 MAX_ATTRIBUTES = 64  # of one event
@@ -72,13 +72,28 @@ def declarations() -> Iterator[None]:
         yield
         _keep_indexes(before)
     except BaseException:
-        for name in CATALOGUE.keys() - OURS:
-            del CATALOGUE[name]
-        CATALOGUE.update(before)
+        _restore(before)
         raise
     finally:
         _staged.reset(token)
         forget_schemas()
+
+
+@contextmanager
+def declared_for_a_while() -> Iterator[None]:
+    """What scripts declare in here is forgotten at the end: for tests, which load many scripts in one process."""
+    before = {name: declared for name, declared in CATALOGUE.items() if name not in OURS}
+    try:
+        yield
+    finally:
+        _restore(before)
+        forget_schemas()
+
+
+def _restore(declared: Mapping[str, EventType]) -> None:
+    for name in CATALOGUE.keys() - OURS:
+        del CATALOGUE[name]
+    CATALOGUE.update(declared)
 
 
 def _keep_indexes(before: dict[str, EventType]) -> None:

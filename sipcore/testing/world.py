@@ -22,6 +22,7 @@ from ..driver import Driver
 from ..ebr import compile_conditions
 from ..ebr.routing import DURABLE
 from ..proxy.core import Outbound
+from ..script.custom_events import declared_for_a_while
 from ..script.loader import load_script
 from ..script.settings import ScriptSettings
 from ..store.memory import (
@@ -67,7 +68,7 @@ def pbx(script: str | Path = SHIPPED, *, may_fail: bool = False, **settings: Any
 @contextmanager
 def running(make: Callable[[asyncio.Runner], W], *, may_fail: bool = False, settles: bool = True) -> Iterator[W]:
     """Run the world that `make` makes, for `pbx` and for worlds of another kind. Without `settles` it just ends."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with declared_for_a_while(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
 
         async def made() -> W:
             return make(runner)

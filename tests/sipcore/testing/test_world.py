@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sipcore.contract.events import CATALOGUE
 from sipcore.errors import ScriptError
 from sipcore.testing import DOMAIN, pbx
 
@@ -144,3 +145,15 @@ def test_what_fails_in_a_story_tells_the_story() -> None:
 def test_what_is_left_over_fails_the_test() -> None:
     with pytest.raises(AssertionError, match=r"left over 400 s after the end: .*'subscriptions': 1"), pbx() as world:
         world.driver.routing.notify_on_event("E_NODE_UP", {"worker": "x"}, print, 3600.0)
+
+
+def test_what_a_script_declares_is_forgotten_with_its_world(tmp_path: Path) -> None:
+    script = routes(tmp_path, "await request.raise_event('E_MINE', a=1); request.reply(404)")
+    script.write_text("from sipcore.script import declare_event\ndeclare_event('E_MINE', a=int)\n" + script.read_text())
+
+    with pbx(script) as world:
+        world.phone("101").call("102")
+        assert "E_MINE" in CATALOGUE
+
+    assert [event.a for event in world.named("E_MINE")] == [1]
+    assert "E_MINE" not in CATALOGUE
