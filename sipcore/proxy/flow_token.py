@@ -4,14 +4,14 @@ A phone behind NAT, on TCP or in a browser is reached only over the flow it spea
 shows. RFC 5626 §5.2 puts that flow into the user part of a URI that comes back as Route, and so do we, for both sides
 of a dialog: no dialog state is needed here, and a restarted worker still forwards a BYE.
 
-    base64url( MAC[8] )  base64url( caller's flow  callee's flow )
+    hex( MAC[8] )  base64url( caller's flow  callee's flow )
 
 The MAC is keyed BLAKE2b over the flows as written, the Call-ID and the caller's tag. It therefore also says who speaks: it is
 right with the From tag of a request that the caller sends, and with the To tag of one that the callee sends. Whoever
 has no dialog through us has no token, so a forged Route relays nothing.
 
 Eight bytes of MAC: a guess is a request to us, and 2^63 of them are more than a dialog lasts. A UDP flow over IPv4
-takes seven bytes, so the token of most calls is 30 characters long.
+takes seven bytes, so the token of most calls is 35 characters long.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _CODES = {name: code for code, name in enumerate(_TRANSPORTS)}
 _IS_IPV4 = 0x10
 _HAS_CONNECTION = 0x20
 _MAC_SIZE = 8
-_MAC_LENGTH = 11  # of its text
+_MAC_LENGTH = 16  # of its text
 _EDGE_MAC_SIZE = 16  # no dialog limits how long one may guess
-_EDGE_MAC_LENGTH = 22
+_EDGE_MAC_LENGTH = 32
 _SHORTEST = 20
 _LONGEST = 400  # characters; a user part beyond is not looked at. Two flows with long names take under 300.
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -102,7 +102,7 @@ class FlowTokens:
 def _mac(keyed: blake2b, written: str, call_id: str, tag: str) -> str:
     mac = keyed.copy()
     mac.update(f"{call_id}\0{tag}\0{written}".encode("utf-8", "surrogateescape"))
-    return _to_text(mac.digest())
+    return mac.hexdigest()
 
 
 def _may_be_a_token(text: str) -> bool:

@@ -481,8 +481,11 @@ class ResponseContext(Timed, Struct, eq=False):
                     at = branch.ring_deadline
                 if 0 < branch.timer_c < at:
                     at = branch.timer_c
-        takeover_ends = self._takeover_deadline()
-        return at if takeover_ends is None else min(at, takeover_ends)
+        if self.takeover is not None:
+            takeover_ends = self._takeover_deadline()
+            if takeover_ends is not None and takeover_ends < at:
+                at = takeover_ends
+        return at
 
     def _takeover_deadline(self) -> float | None:
         if self.takeover is None:

@@ -78,7 +78,7 @@ def forward_request(
     else:
         rest = _edit_lines(request, max_forwards, skip_routes, headers, remove)
     forwarded = _new(CarefulRequest)
-    forwarded.raw = _encode(top) + rest
+    forwarded.raw = top.encode("utf-8", "surrogateescape") + rest
     forwarded.method = method
     forwarded.target = target
     forwarded.version = "SIP/2.0"
@@ -164,20 +164,20 @@ def make_response(
 
     Works for a request that failed `check_request`, with the headers that it has.
     """
-    if reason is None:
-        reason = reason_phrase(status)
-    start_line = f"SIP/2.0 {status} {_checked(reason)}"
-    more = [_checked_line(name, value) for name, value in headers]
+    phrase = reason_phrase(status) if reason is None else _checked(reason)
+    more = "".join([_checked_line(name, value) for name, value in headers]) if headers else ""
     if content_type:
-        more.append(_checked_line("Content-Type", content_type))
-    more.append(f"\r\nContent-Length: {len(body)}\r\n\r\n")
+        more += _checked_line("Content-Type", content_type)
     copied = _copied_into_responses(request, to_tag if status > 100 else "", has_timestamp=status == 100)
-    raw = b"".join((_encode(start_line), copied, _encode("".join(more)), body))
-    return CarefulResponse(raw, status, reason)
+    head = f"SIP/2.0 {status} {_octets(phrase)}{copied}{_octets(more)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return CarefulResponse(head.encode("latin-1") + body, status, phrase)
 
 
-def _copied_into_responses(request: Request, to_tag: str, *, has_timestamp: bool) -> bytes:
-    """The lines of a response that are those of the request, each with a line end in front; `to_tag` where there is none."""
+def _copied_into_responses(request: Request, to_tag: str, *, has_timestamp: bool) -> str:
+    """The lines of a response that are those of the request, each with a line end in front; `to_tag` where there is none.
+
+    As text of one character for each octet.
+    """
     if request.usual_end and request.has_one_via:  # a usual request has no Timestamp
         to = request.to_text
         if to_tag and not request.to_tag:
@@ -185,14 +185,14 @@ def _copied_into_responses(request: Request, to_tag: str, *, has_timestamp: bool
         return (
             f"\r\nVia: {request.via_text}\r\nFrom: {request.from_text}\r\nTo: {to}"
             f"\r\nCall-ID: {request.call_id}\r\nCSeq: {request.cseq_digits} {request.method}"
-        ).encode("latin-1")
+        )
     lines = []
     for line, key in zip(request.lines, request.keys, strict=True):
         if key in _COPIED_INTO_RESPONSES or (key == "timestamp" and has_timestamp):
             if key == "to" and to_tag and not _has_to_tag(request):
                 line = f"{line.rstrip(LWS)};tag={to_tag}"
             lines.append(f"\r\n{line}")
-    return _encode("".join(lines))
+    return _octets("".join(lines))
 
 
 def make_ack(invite: Request, response: Response) -> Request:
@@ -248,6 +248,11 @@ def _checked_line(name: str, value: str) -> str:
     line = _checked(f"{name}: {value}")
     _ = HEADER_KEYS[name]  # raises where the name is no token
     return f"\r\n{line}"
+
+
+def _octets(text: str) -> str:
+    """Text as text of one character for each octet."""
+    return text if text.isascii() else _encode(text).decode("latin-1")
 
 
 def _encode(text: str) -> bytes:

@@ -172,11 +172,14 @@ class TransactionLayer:
         branch = request.branch
         method = request.method
         key = (branch, method)
-        if method == "ACK":
-            raise InvalidWord("an ACK has no transaction; send it without")
         if not branch or key in self._clients:
             raise InvalidWord(f"branch {branch!r} is in use or empty")
-        machine = InviteClientTransaction if method == "INVITE" else NonInviteClientTransaction
+        if method == "INVITE":
+            machine = InviteClientTransaction
+        elif method == "ACK":
+            raise InvalidWord("an ACK has no transaction; send it without")
+        else:
+            machine = NonInviteClientTransaction
         transaction = machine(self, request, method, branch, flow, now, user, machine.INITIAL)
         if len(self._clients) >= self._max_clients:
             transaction.refuse(now)

@@ -137,11 +137,12 @@ class TimerQueue:
             if number < self._horizon:
                 self._sequence = sequence = self._sequence + 1
                 heappush(self._heap, (when, sequence, timed))
-            elif number in self._buckets:
-                self._buckets[number].append(timed)
             else:
-                self._buckets[number] = [timed]
-                heappush(self._numbers, number)
+                try:
+                    self._buckets[number].append(timed)
+                except KeyError:
+                    self._buckets[number] = [timed]
+                    heappush(self._numbers, number)
 
     def cancel(self, timed: Timed) -> None:
         """Have it not called. Harmless when it does not wait."""

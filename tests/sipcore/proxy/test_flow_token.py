@@ -40,7 +40,7 @@ def test_both_flows_come_back_from_either_direction(caller: Flow, callee: Flow) 
 
 
 def test_it_is_short_for_phones_on_udp() -> None:
-    assert len(TOKENS.make("call-1", "alice", ALICE, BOB)) == 30
+    assert len(TOKENS.make("call-1", "alice", ALICE, BOB)) == 35
 
 
 @pytest.mark.parametrize(
