@@ -138,11 +138,13 @@ class Server:
 
 
 class Sipcore(Server):
-    """One worker as the product starts it, but for the log, which is at `warning`; and its Valkey, append-only."""
+    """As many workers as the settings say, as the product starts them, but for the log, which is at `warning`; and their
+    Valkey, append-only."""
 
     name = "sipcore"
 
-    def start(self) -> None:
+    def start_store(self) -> None:
+        """Start the Valkey alone."""
         layout = Layout(self.directory / "data")
         layout.valkey.mkdir(parents=True)
         layout.sockets.mkdir(parents=True, exist_ok=True)
@@ -150,6 +152,9 @@ class Sipcore(Server):
         self._run(valkey.child().argv)
         self._wait_until(valkey.is_ready)
         self.url = f"unix://{layout.valkey_socket}?db=0"
+
+    def start(self) -> None:
+        self.start_store()
         self._publish_directory()
         host, port = self.address
         environment = {
@@ -160,9 +165,11 @@ class Sipcore(Server):
             "PBX_LOG_LEVEL": "warning",
             **({} if self.digest else {"PBX_TRUSTED_SOURCES": "127.0.0.0/8"}),
             **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
+            "PBX_SIP_SIBLINGS": str(self.directory / "siblings"),
             **self.settings,
         }
-        self._run([self.python, "-m", "sipcore"], environment)
+        for _ in range(int(self.settings.get("PBX_SIP_WORKERS", "1"))):
+            self._run([self.python, "-m", "sipcore"], environment)
         self._wait_until(self._answers)
 
     def _publish_directory(self) -> None:

@@ -34,15 +34,27 @@ def write_rows(path: Path, rows: Iterable[Sequence[str]]) -> Path:
 
 
 def run_scenario(
-    name: str, server: tuple[str, int], rows: Path, *, units: int, rate: int, core: int, port: int
+    name: str,
+    server: tuple[str, int],
+    rows: Path,
+    *,
+    units: int,
+    rate: int,
+    core: int,
+    port: int,
+    socket_each: bool = False,
 ) -> Outcome:
-    """Run so many units of a scenario, so many a second, and return once the last one has ended."""
+    """Run so many units of a scenario, so many a second, and return once the last one has ended.
+
+    With `socket_each` every unit has a port of its own, so that workers behind one port share them.
+    """
     directory = rows.parent
     statistics = directory / f"{name}.csv"
     statistics.unlink(missing_ok=True)
     command = [
         *(_program(), "-sf", str(SCENARIOS / f"{name}.xml"), "-inf", str(rows)),
-        *("-i", "127.0.0.1", "-p", str(port), "-m", str(units), "-r", str(rate), "-l", str(units)),
+        *(("-t", "un", "-max_socket", str(units + 100)) if socket_each else ("-p", str(port))),
+        *("-i", "127.0.0.1", "-m", str(units), "-r", str(rate), "-l", str(units)),
         *("-trace_stat", "-stf", str(statistics), "-fd", "600", "-nostdin", "-buff_size", "4000000"),
         *("-timeout", f"{units / rate + GRACE_SECONDS:.0f}s"),
         "{}:{}".format(*server),
