@@ -6,8 +6,8 @@ method that answers from memory where it can returns without suspending in that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from .contract.calls import CallRecord, CallState
 from .contract.directory import PickupGroupRecord, SubscriberRecord
@@ -65,6 +65,9 @@ class EventBus(Protocol):
     def wants(self, name: str) -> bool:
         """Whether subscriptions of other workers wait for an event that is not shown, as far as is known; it is not
         made, nor given to `publish`, when nobody does."""
+
+    def when_awaited(self, name: str, attributes: Mapping[str, Any], then: Callable[[], None]) -> None:
+        """Call `then` if a subscription of another worker may wait for such an event. Never raises."""
 
     def subscribe(self, record: SubscriptionRecord) -> None:
         """Write a subscription to the store with the next batch. Never raises: without the store it stays local."""

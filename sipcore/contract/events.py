@@ -30,6 +30,9 @@ class EventType:
     shown: bool = True
     """Whether people see it, on the feed and in the log. Handlers hear of every event; one that is not shown is only made
     when somebody waits for it."""
+    frequent: bool = False
+    """Whether calls and requests raise it by the handful, and none depends on it: subscriptions of other workers are looked for
+    only while one is known to wait. Those that are not shown all are."""
 
 
 class Event(Record):
@@ -71,9 +74,11 @@ ENVELOPE = ("call_uid", "cause_id", "node")
 CATALOGUE: dict[str, EventType] = {}
 
 
-def declare_event(name: str, /, *, index: tuple[str, ...] = (), shown: bool = True, **attributes: type) -> str:
+def declare_event(
+    name: str, /, *, index: tuple[str, ...] = (), shown: bool = True, frequent: bool = False, **attributes: type
+) -> str:
     """Add an event to the catalogue and return its name. Declaring the same twice is fine; differently is not."""
-    declared = EventType(name, attributes, index, shown)
+    declared = EventType(name, attributes, index, shown, frequent or not shown)
     if CATALOGUE.setdefault(name, declared) != declared:
         raise ValueError(f"{name} is already declared with other attributes")
     return name
@@ -156,19 +161,37 @@ E_TX_FINAL = declare_event(
 
 # Calls.
 
-E_CALL_STARTED = declare_event("E_CALL_STARTED", index=("callee",), caller=str, callee=str, dialled=str, callid=str)
+E_CALL_STARTED = declare_event(
+    "E_CALL_STARTED", index=("callee",), frequent=True, caller=str, callee=str, dialled=str, callid=str
+)
 E_CALL_RINGING = declare_event(
-    "E_CALL_RINGING", index=("callee",), caller=str, callee=str, callid=str, groups=list, since=float
+    "E_CALL_RINGING", index=("callee",), frequent=True, caller=str, callee=str, callid=str, groups=list, since=float
 )
 E_CALL_ANSWERED = declare_event(
-    "E_CALL_ANSWERED", index=("callee",), caller=str, callee=str, callid=str, answered_by=str, ring_ms=int
+    "E_CALL_ANSWERED",
+    index=("callee",),
+    frequent=True,
+    caller=str,
+    callee=str,
+    callid=str,
+    answered_by=str,
+    ring_ms=int,
 )
 E_CALL_MISSED = declare_event(
-    "E_CALL_MISSED", index=("callee",), caller=str, callee=str, callid=str, final=int, reason=str, ring_ms=int
+    "E_CALL_MISSED",
+    index=("callee",),
+    frequent=True,
+    caller=str,
+    callee=str,
+    callid=str,
+    final=int,
+    reason=str,
+    ring_ms=int,
 )
 E_CALL_ENDED = declare_event(
     "E_CALL_ENDED",
     index=("callee",),
+    frequent=True,
     caller=str,
     callee=str,
     callid=str,
@@ -197,13 +220,13 @@ E_DLG_STATE_CHANGED = declare_event(
 
 _BRANCH = {"tx": str, "branch": str, "uri": str, "aor": str, "flow_id": str, "source": str}
 
-E_BRANCH_ADDED = declare_event("E_BRANCH_ADDED", **_BRANCH)
-E_BRANCH_PROVISIONAL = declare_event("E_BRANCH_PROVISIONAL", **_BRANCH, code=int)
-E_BRANCH_FINAL = declare_event("E_BRANCH_FINAL", **_BRANCH, code=int)
-E_BRANCH_CANCELLED = declare_event("E_BRANCH_CANCELLED", **_BRANCH, code=int, cancel_cause=int)
-E_INJECT_REJECTED = declare_event("E_INJECT_REJECTED", tx=str, uri=str, aor=str, source=str, why=str)
-E_WAIT_ARMED = declare_event("E_WAIT_ARMED", tx=str, seconds=float, branches=int, deadline=float)
-E_WAIT_CLOSED = declare_event("E_WAIT_CLOSED", tx=str, why=str)
+E_BRANCH_ADDED = declare_event("E_BRANCH_ADDED", frequent=True, **_BRANCH)
+E_BRANCH_PROVISIONAL = declare_event("E_BRANCH_PROVISIONAL", frequent=True, **_BRANCH, code=int)
+E_BRANCH_FINAL = declare_event("E_BRANCH_FINAL", frequent=True, **_BRANCH, code=int)
+E_BRANCH_CANCELLED = declare_event("E_BRANCH_CANCELLED", frequent=True, **_BRANCH, code=int, cancel_cause=int)
+E_INJECT_REJECTED = declare_event("E_INJECT_REJECTED", frequent=True, tx=str, uri=str, aor=str, source=str, why=str)
+E_WAIT_ARMED = declare_event("E_WAIT_ARMED", frequent=True, tx=str, seconds=float, branches=int, deadline=float)
+E_WAIT_CLOSED = declare_event("E_WAIT_CLOSED", frequent=True, tx=str, why=str)
 
 # Pickup.
 

@@ -17,8 +17,8 @@ __all__ = [
     "DIRECTORY_READY",
     "DURABLE",
     "EVENTS_LOG",
+    "FREQUENT_AWAITED",
     "PUSH_OUTAGES",
-    "QUIET_AWAITED",
     "SHARED_SECRET",
     "WORKERS",
     "answers",
@@ -48,7 +48,7 @@ CALL_RECORDS = "pbx:cdr"  # list: CallRecord JSON, oldest first, drained by Cele
 CALL_RECORDS_DROPPED = "pbx:cdr:dropped"  # integer: records lost to the list's bound
 EVENTS_LOG = "pbx:events:log"  # stream of Event JSON under field "event"; bounded by number and by age, see contract/event_log.py
 DURABLE = "pbx:ebr:durable"  # zset: id of a durable subscription -> its deadline, epoch seconds; channel of the same name: it has changed
-QUIET_AWAITED = "pbx:ebr:quiet"  # zset: name of an event that is not shown -> until when it is waited for; channel of the same name: it has changed
+FREQUENT_AWAITED = "pbx:ebr:frequent"  # zset: name of a frequent event -> until when it is waited for; channel of the same name: it has changed
 CELERY_HEARTBEAT = "pbx:jobs:alive"  # string EX: beat and a Celery worker are both running
 PUSH_OUTAGES = "pbx:push:outages"  # hash: push provider that counts as down -> since when, epoch seconds
 WORKERS = "pbx:workers"  # zset: worker -> heartbeat deadline, epoch seconds

@@ -272,9 +272,15 @@ class EventRouting:
         """Whether a subscription of this worker may wait for such an event. The indexed attributes are enough to tell."""
         return bool(self._index.candidates(name, attributes))
 
-    def is_awaited(self, name: str, attributes: Mapping[str, Any]) -> bool:
-        """Whether anybody may wait for such an event, here or elsewhere. The indexed attributes are enough to tell."""
-        return self._bus.has_peers or self.waits_here(name, attributes)
+    def when_awaited(self, name: str, attributes: Mapping[str, Any], then: Callable[[], None]) -> None:
+        """Call `then` if anybody may wait for such an event: at once if it is here, in a moment if it is elsewhere.
+
+        The indexed attributes are enough to tell.
+        """
+        if self.waits_here(name, attributes):
+            then()
+        else:
+            self._bus.when_awaited(name, attributes, then)
 
     def wants(self, name: str) -> bool:
         """Whether anybody may wait for an event that is not shown. Two look-ups: ask before it is made."""

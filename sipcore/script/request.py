@@ -524,7 +524,12 @@ def announce(
     Phones refresh what they have every few minutes, which is most of what a registrar does and tells nobody anything,
     unless a call waits for that very phone: it has woken up without having been missed.
     """
-    if are_mere_refreshes(before, changes) and not routing.is_awaited(E_UL_CONTACT_UPDATE, {"aor": changes.aor}):
-        return
-    for name, attributes in events_of(changes, epoch, before):
-        routing.tell(name, attributes, cause_id=cause_id)
+
+    def tell() -> None:
+        for name, attributes in events_of(changes, epoch, before):
+            routing.tell(name, attributes, cause_id=cause_id)
+
+    if are_mere_refreshes(before, changes):
+        routing.when_awaited(E_UL_CONTACT_UPDATE, {"aor": changes.aor}, tell)
+    else:
+        tell()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -30,11 +30,11 @@ from ..contract.records import from_dict, from_json, to_json
 from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
 from ..errors import StoreUnavailable
 from .event_log import EventLog
+from .frequent import FrequentEvents
 from .inbox import Inbox
 from .log_follower import LogFollower
 from .lua import Script
 from .pipe import Pipe
-from .quiet import QuietEvents
 
 __all__ = ["RedisEventBus", "forget_subscription"]
 
@@ -103,7 +103,7 @@ class RedisEventBus:
         self._lookups = 0
         self.log = EventLog(pipe, worker, retention)
         self.follow = followers.follow
-        self._quiet = QuietEvents(pipe, inbox, epoch)
+        self._frequent = FrequentEvents(pipe, inbox, epoch)
         self.unoffered = 0
         "Events that were not offered to other workers: the store was away, or there were too many at once."
         inbox.on("event", self._told)
@@ -123,7 +123,7 @@ class RedisEventBus:
     # -- subscriptions
 
     def wants(self, name: str) -> bool:
-        return self.has_peers and self._quiet.are_awaited(name)
+        return self.has_peers and self._frequent.are_awaited(name)
 
     def subscribe(self, record: SubscriptionRecord) -> None:
         self._own[record.id] = self._unwritten[record.id] = record
@@ -169,49 +169,62 @@ class RedisEventBus:
             written.add_done_callback(_note_failure)
             self._last_written = written
             self._written.add(record.id)
-            self._quiet.await_until(record)
+            self._frequent.await_until(record)
 
     def write_again(self) -> None:
         """Write every live subscription: the server may have lost what it had, or others took us for dead."""
         self._unwritten.update(self._own)
         self._written.clear()
         self._last_written = None
+        self._frequent.say_again()
         self._write()
 
     # -- events
 
     def publish(self, event: Event) -> None:
-        shown = CATALOGUE[event.name].shown
-        if shown:
+        kind = CATALOGUE[event.name]
+        if kind.shown:
             self.log.tell(event)
-        if self.has_peers and self._pipe.connected and (shown or self._quiet.are_awaited(event.name)):
-            self._offer(event)
+        if self.has_peers and (not kind.frequent or self._frequent.are_awaited(event.name)):
+            self._look_up(event.name, event.attributes, partial(self._offer, event))
 
-    def _offer(self, event: Event) -> None:
-        """Ask who else may wait for this event."""
+    def when_awaited(self, name: str, attributes: Mapping[str, Any], then: Callable[[], None]) -> None:
+        if self.has_peers:
+            self._look_up(name, attributes, lambda records: then() if records else None)
+
+    def _look_up(
+        self, name: str, attributes: Mapping[str, Any], then: Callable[[list[SubscriptionRecord]], None]
+    ) -> None:
+        """Ask the index which subscriptions of other workers may match."""
+        if not self._pipe.connected:
+            return
         if self._lookups >= MAX_LOOKUPS:
             self.unoffered += 1
             return
-        indexed = ((key, event.attributes.get(key)) for key in CATALOGUE[event.name].index)
-        keys = [subscription_index(event.name, key, str(value)) for key, value in indexed if value]
-        keys.append(subscription_index(event.name, "*", "*"))
-        then = partial(self._found, event)
+        indexed = ((key, attributes.get(key)) for key in CATALOGUE[name].index)
+        keys = [subscription_index(name, key, str(value)) for key, value in indexed if value]
+        keys.append(subscription_index(name, "*", "*"))
+        found = partial(self._found, then)
         try:
-            self._pipe.send_script(then, _CANDIDATES, keys, self._epoch(), MAX_CANDIDATES, subscription(""))
+            self._pipe.send_script(found, _CANDIDATES, keys, self._epoch(), MAX_CANDIDATES, subscription(""))
         except StoreUnavailable:
             self.unoffered += 1
         else:
             self._lookups += 1
 
-    def _found(self, event: Event, reply: Any) -> None:
+    def _found(self, then: Callable[[list[SubscriptionRecord]], None], reply: Any) -> None:
         self._lookups -= 1
         if isinstance(reply, Exception):
             self.unoffered += 1
             return
+        records = [from_json(SubscriptionRecord, text) for text in reply]
+        then([record for record in records if record.owner != self._worker])
+
+    def _offer(self, event: Event, records: list[SubscriptionRecord]) -> None:
+        """Tell the owners of those that match."""
         encoded = b""
-        for text in reply:
-            record = from_json(SubscriptionRecord, text)
-            if record.owner != self._worker and self._compile(record.conditions)(event):
+        for record in records:
+            if self._compile(record.conditions)(event):
                 encoded = encoded or to_json(event)
                 self._tell(record, encoded)
 

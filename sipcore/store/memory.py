@@ -196,6 +196,14 @@ class MemoryEventBus:
         records = self._store.subscriptions.values() if self.has_peers else ()
         return any(name in record.events and record.owner != self._worker for record in records)
 
+    def when_awaited(self, name: str, attributes: Mapping[str, Any], then: Callable[[], None]) -> None:
+        for record in self._store.subscriptions.values() if self.has_peers else ():
+            wanted = {each.key: each.value for each in record.conditions if each.operator == "eq"}
+            is_near = all(attributes.get(key) == wanted.get(key, attributes.get(key)) for key in CATALOGUE[name].index)
+            if record.owner != self._worker and name in record.events and is_near:
+                then()
+                return
+
     def subscribe(self, record: SubscriptionRecord) -> None:
         if self._store.available:
             self._store.subscriptions[record.id] = record

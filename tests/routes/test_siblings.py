@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipcore.contract.events import E_INJECT_REJECTED
+from sipcore.contract.events import E_INJECT_REJECTED, E_UL_CONTACT_UPDATE
 from sipcore.testing import DOMAIN, Call, Phone
 from tests.support.cluster import Cluster, together
 
@@ -269,3 +269,23 @@ def test_of_siblings_only_the_owner_rings_a_phone_that_registers() -> None:
         assert call.final().status == 487
 
     assert not cluster.named(E_INJECT_REJECTED) or {e.why for e in cluster.named(E_INJECT_REJECTED)} == {"duplicate"}
+
+
+def test_an_invite_that_a_sleeping_phone_has_missed_is_sent_again_when_a_sibling_hears_it() -> None:
+    """Interop 2. All that the sibling sees is a refresh of the binding there was, which is told nobody else."""
+    with together() as cluster:
+        alice, bob = cluster.phone("101", "w1"), cluster.phone("102", "w2")
+        cluster.dropped = lambda data, flow: flow == bob.flow and data.startswith(b"INVITE")
+        call = alice.call("102")
+        cluster.advance(8)
+        cluster.dropped = lambda data, flow: False
+
+        bob.register()
+        cluster.advance(0.01)
+        assert len(bob.invites) == 1
+        bob.answer()
+        assert call.final().status == 200
+        call.hang_up()
+        bob.register()
+
+    assert len(cluster.named(E_UL_CONTACT_UPDATE)) == 1, "once for the call that waited"

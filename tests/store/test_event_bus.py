@@ -5,12 +5,13 @@ import pytest
 from sipcore.contract.events import (
     E_CALL_PICKUP,
     E_CALL_RINGING,
+    E_NODE_UP,
     E_SUB_CANCELLED,
     E_UL_CONTACT_INSERT,
     E_UL_CONTACT_UPDATE,
     E_WAIT_CLOSED,
 )
-from sipcore.contract.keys import subscription, subscription_index, subscriptions_of
+from sipcore.contract.keys import FREQUENT_AWAITED, subscription, subscription_index, subscriptions_of
 from sipcore.contract.records import from_json
 from sipcore.contract.subscriptions import SubscriptionRecord
 from sipcore.ebr import glob, gt, one_of
@@ -69,12 +70,12 @@ async def test_an_event_reaches_the_worker_that_waits_for_it(world):
 )
 async def test_what_reaches_another_worker(world, _case, events, filter, attributes, expected):
     first, second = await world.worker("w1"), await world.worker("w2")
-    mark = world.subscription(E_WAIT_CLOSED, {"why": "mark"}, owner="w1")
+    mark = world.subscription(E_NODE_UP, {"worker": "mark"}, owner="w1")
     tested = world.subscription(events, filter, owner="w1")
     await subscribe(first, tested, mark)
 
     second.bus.publish(world.event(E_UL_CONTACT_INSERT, attributes))
-    second.bus.publish(world.event(E_WAIT_CLOSED, {"why": "mark"}))
+    second.bus.publish(world.event(E_NODE_UP, {"worker": "mark"}))
 
     await until(lambda: mark.id in [sub for sub, _ in first.delivered])
     assert (tested.id in [sub for sub, _ in first.delivered]) is expected
@@ -313,3 +314,61 @@ async def test_live_subscriptions_are_written_again_after_redis_lost_them(redis_
     await until(lambda: second.bus.has_peers and first.bus.has_peers)
     second.bus.publish(world.event(E_UL_CONTACT_INSERT, {"aor": "bob@t1"}))
     await until(lambda: first.delivered)
+
+
+async def offers(worker, world, event, times=20):
+    """How often the index was asked for these events; what is asked is answered by the time an UPDATE has been."""
+    before = world.reader.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
+    for _ in range(times):
+        worker.bus.publish(event)
+    await worker.store.pipe.execute("PING")
+    return world.reader.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"] - before
+
+
+async def test_the_index_is_asked_for_what_every_call_raises_only_while_somebody_waits_for_it(redis_world):
+    world = redis_world
+    first, second = await world.worker("w1"), await world.worker("w2")
+    event = world.event(E_CALL_RINGING, {"callee": "bob@t1"})
+    assert await offers(second, world, event) < 5  # writing the log, and heartbeats
+
+    waiting = world.subscription(E_CALL_RINGING, {"callee": "bob@t1"}, owner="w1")
+    await subscribe(first, waiting)
+    await until(lambda: second.bus._frequent.are_awaited(E_CALL_RINGING))
+    second.bus.publish(event)
+    await until(lambda: first.delivered)
+
+    assert first.delivered == [(waiting.id, event)]
+    assert await offers(second, world, event) >= 20
+    world.now += 30
+    assert await offers(second, world, event) < 5, "nobody waits any longer"
+
+
+async def test_what_is_frequent_is_waited_for_again_after_redis_has_lost_everything(redis_world):
+    world = redis_world
+    first, second = await world.worker("w1"), await world.worker("w2")
+    waiting = world.subscription(E_CALL_RINGING, {"callee": "bob@t1"}, owner="w1", seconds=300)
+    await subscribe(first, waiting)
+    await until(lambda: second.bus._frequent.are_awaited(E_CALL_RINGING))
+
+    await world.go_away()
+    world.server.lose_everything()
+    await world.come_back()
+    await until(lambda: world.reader.zscore(FREQUENT_AWAITED, E_CALL_RINGING))
+    await until(lambda: second.bus.has_peers and second.bus._frequent.are_awaited(E_CALL_RINGING), seconds=20)
+    second.bus.publish(world.event(E_CALL_RINGING, {"callee": "bob@t1"}))
+
+    await until(lambda: first.delivered)
+
+
+async def test_whether_another_worker_waits_can_be_asked_without_raising_anything(world):
+    first, second = await world.worker("w1"), await world.worker("w2")
+    waiting = world.subscription(CONTACTS, {"aor": "bob@t1"}, owner="w1")
+    await subscribe(first, waiting)
+    asked = []
+
+    for bus, aor in ((second.bus, "carol@t1"), (first.bus, "bob@t1"), (second.bus, "bob@t1")):
+        bus.when_awaited(E_UL_CONTACT_UPDATE, {"aor": aor}, lambda who=(bus, aor): asked.append(who))
+
+    await until(lambda: asked)
+    assert asked == [(second.bus, "bob@t1")]
+    assert first.delivered == [] and world.logged() == []

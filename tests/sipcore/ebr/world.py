@@ -34,6 +34,10 @@ class RecordingBus:
     def wants(self, name):
         return name in self.wanted
 
+    def when_awaited(self, name, attributes, then):
+        if name in self.wanted:
+            then()
+
     def subscribe(self, record):
         assert record.id not in self.records
         self.records[record.id] = record

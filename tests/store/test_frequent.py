@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipcore.contract.events import E_TX_FINAL, E_UL_CONTACT_INSERT
-from sipcore.contract.keys import QUIET_AWAITED
+from sipcore.contract.keys import FREQUENT_AWAITED
 
 from .worlds import until
 
@@ -32,7 +32,7 @@ async def test_a_worker_that_comes_later_knows_it_too_and_nobody_for_longer_than
 
     third = await redis_world.worker("w3")
     await until(lambda: third.bus.wants(E_TX_FINAL))
-    assert redis_world.reader.ttl(QUIET_AWAITED) != -1
+    assert redis_world.reader.ttl(FREQUENT_AWAITED) != -1
 
     redis_world.now += 20.0
     assert not third.bus.wants(E_TX_FINAL)
