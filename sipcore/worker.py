@@ -116,7 +116,7 @@ class Worker:
             secret=secret,
             epoch=time.time,
             aliases=config.aliases,
-            is_connected=transports.is_connected,
+            is_connected=self._is_connected,
             socket_of=transports.socket_of,
             global_decline=config.global_decline,
             push_providers=config.push_providers,
@@ -172,6 +172,9 @@ class Worker:
             after_batch=self._driver.pump,
         )
         await link.start()
+
+    def _is_connected(self, flow: Flow) -> bool:
+        return self._transports.is_connected(flow) or (self._handover is not None and self._handover.holds(flow))
 
     def _unsent(self, transaction: Any, error: Exception) -> None:
         """What was sent with that transaction, ours or a sibling's, did not go."""

@@ -19,6 +19,7 @@ from .settings import ScriptSettings
 
 if TYPE_CHECKING:
     from ..calls.tracker import CallTracker
+    from ..contract.location import Binding
     from ..proxy.request import ServerRequest
     from .authentication import Authentication
     from .durable import Durables
@@ -62,7 +63,7 @@ class Environment:
     socket_of: Callable[[Flow], str]
     "The listener behind a flow, as proto:ip:port."
     is_connected: Callable[[Flow], bool]
-    "Whether the connection of a stream flow is open here."
+    "Whether the connection of a stream flow is open, here or at a sibling."
     limits: Limits = field(default_factory=Limits)
     edge: str = ""
     "Where other nodes reach this one, as host:port; siblings have the same."
@@ -92,6 +93,10 @@ class Environment:
         uri = address.uri
         domain = self.domain_of(uri.host)
         return None if domain is None else make_aor(uri.user or "", domain)
+
+    def may_reach(self, binding: Binding) -> bool:
+        """Whether a phone can be called; not one whose connection died with the worker that had it. It will come back."""
+        return not binding.connection or self.is_elsewhere(binding.edge) or self.is_connected(binding.flow)
 
     def domain_of(self, host: str) -> str | None:
         """Return the served domain that a host stands for, None when it is none of ours.

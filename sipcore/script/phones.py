@@ -20,7 +20,7 @@ Elsewhere = Callable[[str], bool]
 "Whether an edge is another node's, as Environment.is_elsewhere."
 
 
-def taking(bindings: Sequence[Binding], method: str, limit: int | None = None) -> tuple[Binding, ...]:
+def taking(bindings: Iterable[Binding], method: str, limit: int | None = None) -> tuple[Binding, ...]:
     """Those whose phone takes a method, at most `limit`; a phone that does not say takes every method (RFC 3840)."""
     fit = tuple(b for b in bindings if not (method and b.methods) or method in b.methods)
     return fit if limit is None else fit[:limit]

@@ -313,7 +313,8 @@ class RequestContext(BranchWords, EventWords):
                 self._environment.routing.tell(E_PUSH_TOKEN_INVALID, about, cause_id=self.handle.id)
 
     async def lookup(self, aor: str, *, any_method: bool = False, limit: int | None = None) -> tuple[Binding, ...]:
-        """Return the bindings of an AoR whose phone takes this method, best q first and the latest first among equals.
+        """Return the bindings of an AoR whose phone takes this method and can be reached, best q first and the latest
+        first among equals.
 
         A phone that does not say which methods it takes takes all; `any_method` does not ask. `limit`: the best so many.
 
@@ -325,7 +326,7 @@ class RequestContext(BranchWords, EventWords):
         if fresh:
             await env.bus.subscribed()
         found = await env.location.lookup(aor, fresh=fresh)
-        return taking(found, "" if any_method else self.request.method, limit)
+        return taking(filter(env.may_reach, found), "" if any_method else self.request.method, limit)
 
     # Forking.
 

@@ -114,6 +114,10 @@ class Handover:
         holder = self._holders.get(flow.connection.partition("-")[0])
         return holder is not None and self._post(holder, pack(SEND, flow, data))
 
+    def holds(self, flow: Flow) -> bool:
+        """Whether a connection belongs to a sibling that lives; that it is open is for the sibling to know."""
+        return flow.connection.partition("-")[0] in self._holders
+
     def failed(self, errand: Errand) -> None:
         """What a sibling had us send did not go."""
         self._post(errand.sibling, pack(UNSENT, errand.flow, errand.data))

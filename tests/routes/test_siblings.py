@@ -289,3 +289,19 @@ def test_an_invite_that_a_sleeping_phone_has_missed_is_sent_again_when_a_sibling
         bob.register()
 
     assert len(cluster.named(E_UL_CONTACT_UPDATE)) == 1, "once for the call that waited"
+
+
+def test_a_phone_whose_connection_died_with_its_worker_is_waited_for_until_it_has_connected_again() -> None:
+    with together() as cluster:
+        alice, bob = cluster.phone("101", "w1"), cluster.phone("102", "w2", tcp=True)
+        cluster.kill("w2")
+        call = alice.call("102")
+        cluster.advance(2)
+        assert call.statuses == [100], "that binding is nobody one could call, so the call waits as for a phone asleep"
+
+        bob.flow = bob.flow._replace(connection=cluster.workers["w1"].connect())
+        cluster.spread(bob, "w1")
+        bob.register()
+        bob.answer()
+        assert call.final().status == 200
+        call.hang_up()

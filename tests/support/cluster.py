@@ -63,6 +63,7 @@ class Worker:
         """Accept a connection and return its name."""
         name = f"{self.run}-{next(self._numbers)}"
         self.connections.add(name)
+        self.cluster.connections.add(name)
         return name
 
     def receive(self, data: bytes, flow: Flow) -> None:
@@ -131,6 +132,7 @@ class Cluster(World):
         """End a worker at once: it sends nothing more, and what was on its way to it is lost."""
         dead = self.workers.pop(name)
         self.store.buses.pop(name)
+        self.connections -= dead.connections
         for phone in self.phones.values():
             if phone.flow.connection in dead.connections:
                 phone.flow = phone.flow._replace(connection="closed")
@@ -161,6 +163,7 @@ class Cluster(World):
         """Close the connection of a phone."""
         worker = next(each for each in self.workers.values() if phone.flow.connection in each.connections)
         worker.connections.discard(phone.flow.connection)
+        self.connections.discard(phone.flow.connection)
         worker.driver.flow_closed(phone.flow)
         worker.handover.connection_closed(phone.flow)
 
