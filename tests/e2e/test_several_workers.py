@@ -11,6 +11,14 @@ from tests.support.product import ProductUnderTest
 
 from .clients.scripted import ScriptedPhone
 from .exchange import Batch, Exchange
+from .test_calls_by_scenario import (  # noqa: F401 - run once more: between phones of whatever workers
+    test_a_call_begins_and_ends,
+    test_a_caller_who_gives_up_stops_every_phone_and_none_hears_that_another_one_answered,
+    test_a_late_ack_reaches_the_phone_that_has_repeated_its_answer,
+    test_a_slow_phone_is_called_once_however_often_the_invite_is_sent,
+    test_all_phones_ring_and_those_that_do_not_answer_hear_that_another_one_did,
+    test_both_sides_change_a_call_through_the_proxy,
+)
 from .test_what_breaks import BACK_SECONDS, call_each_other, wait_until_ready
 
 WORKERS = 4
