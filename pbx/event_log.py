@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.http import QueryDict
-
 from pbx.store import store
 from sipcore.contract import keys
 from sipcore.contract.event_log import ENTRY_FIELD, cursor_order
@@ -92,8 +90,8 @@ class EventQuery:
     "Epoch seconds: when it happened, `until` not included."
 
     @classmethod
-    def of(cls, asked: QueryDict) -> EventQuery:
-        """Read a query string: name, kind, call, subscriber, q, since, until. Raise BadQuestion for what cannot be."""
+    def of(cls, asked: Mapping[str, str]) -> EventQuery:
+        """Read a query string, or what is like one: name, kind, call, subscriber, q, since, until. Raise BadQuestion for what cannot be."""
         texts = {field: asked.get(field, "").strip() for field in ("name", "kind", "call", "subscriber", "q")}
         for field, text in texts.items():
             if len(text) > LONGEST_TEXT or "\0" in text:
@@ -203,7 +201,7 @@ def _names(value: Any, subscriber: str) -> bool:
     return value == subscriber or value.partition("@")[0] == subscriber
 
 
-def _time(asked: QueryDict, field: str) -> float | None:
+def _time(asked: Mapping[str, str], field: str) -> float | None:
     text = asked.get(field, "").strip()
     if not text:
         return None

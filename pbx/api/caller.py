@@ -21,6 +21,8 @@ class Caller:
 
     account: str
     way: str
+    account_id: int
+    token_id: int | None = None
 
 
 class _Csrf(CsrfViewMiddleware):
@@ -48,7 +50,8 @@ def caller_of(request: HttpRequest, scope: str) -> Caller:
                 headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
                 scope=scope,
             )
-        return Caller(found.account.get_username(), f"API, token {found.name or found.beginning}")
+        way = f"API, token {found.name or found.beginning}"
+        return Caller(found.account.get_username(), way, found.account_id, found.pk)
     user = request.user
     if not user.is_authenticated:
         raise Problem(
@@ -61,7 +64,7 @@ def caller_of(request: HttpRequest, scope: str) -> Caller:
         raise Problem(403, "forbidden", "This account may not use the API.")
     if request.method not in SAFE and (reason := _csrf_failure(request)):
         raise Problem(403, "csrf_failed", f"A browser's request needs its CSRF token: {reason}")
-    return Caller(user.get_username(), "API, session")
+    return Caller(user.get_username(), "API, session", user.pk)
 
 
 def _csrf_failure(request: HttpRequest) -> str | None:

@@ -15,7 +15,7 @@ from pbx.audit import actions as audit
 
 from .models import ApiToken
 
-__all__ = ["create_token", "find_token"]
+__all__ = ["create_token", "find_token", "is_good"]
 
 PREFIX = "pbx_"  # so that one which has leaked can be searched for
 SHOWN = 10  # characters that are kept readable: the prefix and 36 of 256 bits
@@ -50,14 +50,19 @@ def create_token(
 def find_token(token: str) -> ApiToken | None:
     """The token's record, if it is one that may be used now; its use is noted."""
     found = ApiToken.objects.select_related("account").filter(digest=_digest(token)).first()
+    if found is None or not is_good(found):
+        return None
     now = timezone.now()
-    if found is None or (found.expires_at is not None and found.expires_at <= now):
-        return None
-    if not (found.account.is_active and found.account.is_staff):
-        return None
     if found.used_at is None or now - found.used_at > USE_NOTED_EVERY:
         ApiToken.objects.filter(pk=found.pk).update(used_at=now)
     return found
+
+
+def is_good(token: ApiToken) -> bool:
+    """Whether it has not expired and its account may use the API."""
+    if token.expires_at is not None and token.expires_at <= timezone.now():
+        return False
+    return bool(token.account.is_active and token.account.is_staff)
 
 
 def _digest(token: str) -> str:

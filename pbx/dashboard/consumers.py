@@ -1,8 +1,12 @@
 """The WebSocket of `/ws/v1/events`: snapshot, numbered changes, resume.
 
-From the browser: `subscribe {topics, resume_from?}`, `unsubscribe {topics}`, `resync {topic}`, `pong`.
+From the browser: `subscribe {topics, resume_from?, filter?}`, `unsubscribe {topics}`, `resync {topic}`, `pong`.
 To the browser: `snapshot`, `event`, `resumed`, `dropped`, `status`, `ping`, `error`.
-`resume_from` is an object of topic to the last seen revision (calls) or event id (events), or a number for calls alone.
+`resume_from` is an object of topic to the last seen revision (calls) or cursor (events), or a number for calls alone. `filter`
+narrows the events: name, kind, call, subscriber, q, as those of `GET /api/v1/events`.
+
+A browser is known by its session. A program gets a ticket from `POST /api/v1/websocket-tickets` and opens the socket with
+`?ticket=`, once, within seconds; it may hear of events. A bearer token in an address would be in every log on the way.
 
 Closed with 4001: not signed in; 4003: not allowed; 4008: the browser does not answer pings; 4012: the server restarts.
 """
@@ -12,11 +16,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable
 from typing import Any
+from urllib.parse import parse_qs
 
+from asgiref.sync import sync_to_async
 from channels.auth import get_user
 from channels.generic.websocket import AsyncWebsocketConsumer
+
+from pbx.api.tickets import Pass, redeem_ticket
+from pbx.event_log import EventQuery
 
 from .feed import CallFeed, TooManyListeners
 from .frames import frame
@@ -29,6 +37,7 @@ TRY_AGAIN_LATER = 1013
 
 PING = 20.0  # seconds between pings
 PONG = 20.0  # seconds a browser may take to answer one
+TICKET_TOPICS = ("events",)  # what a program may hear of
 MAX_MESSAGE = 4096  # characters a browser may say at once
 
 
@@ -42,6 +51,8 @@ class EventsConsumer(AsyncWebsocketConsumer):
         super().__init__(*args, **kwargs)
         self.feed, self._ping, self._pong = feed, ping, pong
         self._listener: Listener | None = None
+        self._pass: Pass | None = None
+        self._query: EventQuery | None = None
         self._answered = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -57,7 +68,9 @@ class EventsConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         # A close before accept reaches the browser as HTTP 403, without the code that says why.
         await self.accept()
-        if code := refusal(self.scope["user"]):
+        if ticket := _ticket(self.scope):
+            self._pass = await sync_to_async(redeem_ticket)(ticket)
+        if code := await self._refusal():
             await self.close(code)
             return
         try:
@@ -90,13 +103,16 @@ class EventsConsumer(AsyncWebsocketConsumer):
             case "subscribe":
                 resume = message.get("resume_from")
                 resume = resume if isinstance(resume, dict) else {"calls": resume}
-                for topic in _topics(message.get("topics")):
-                    self.feed.subscribe(self._listener, topic, resume.get(topic))
+                topics, query = self._topics(message.get("topics")), _query(message.get("filter"))
+                for topic in topics:
+                    self.feed.subscribe(self._listener, topic, resume.get(topic), query)
+                if "events" in topics:
+                    self._query = query
             case "unsubscribe":
-                self._listener.topics.difference_update(_topics(message.get("topics")))
+                self._listener.topics.difference_update(self._topics(message.get("topics")))
             case "resync":
-                for topic in _topics([message.get("topic")]):
-                    self.feed.subscribe(self._listener, topic)
+                for topic in self._topics([message.get("topic")]):
+                    self.feed.subscribe(self._listener, topic, None, self._query)
             case other:
                 raise ValueError(f"unknown op {str(other)[:40]!r}")
 
@@ -116,8 +132,21 @@ class EventsConsumer(AsyncWebsocketConsumer):
             except TimeoutError:
                 return await self.close(SLOW_CLIENT)
             self._listener.confirmed()
-            if code := refusal(await _user_now(self.scope)):
+            if code := await self._refusal():
                 return await self.close(code)
+
+    async def _refusal(self) -> int:
+        """The close code for somebody who may not watch now; 0 for one who may."""
+        if _ticket(self.scope):
+            good = self._pass is not None and await sync_to_async(self._pass.is_good)()
+            return 0 if good else NOT_SIGNED_IN
+        return refusal(await _user_now(self.scope) if self._listener else self.scope["user"])
+
+    def _topics(self, given: Any) -> list[str]:
+        allowed = TOPICS if self._pass is None else TICKET_TOPICS
+        if not isinstance(given, list) or not given or not set(map(str, given)) <= set(allowed):
+            raise ValueError(f"topics are {', '.join(allowed)}")
+        return given
 
     def _release(self) -> None:
         for task in self._tasks:
@@ -141,7 +170,16 @@ async def _user_now(scope: dict[str, Any]) -> Any:
     return await get_user({"session": type(session)(session.session_key)})
 
 
-def _topics(given: Any) -> Iterable[str]:
-    if not isinstance(given, list) or not given or not set(map(str, given)) <= set(TOPICS):
-        raise ValueError(f"topics are {', '.join(TOPICS)}")
-    return given
+def _ticket(scope: dict[str, Any]) -> str:
+    return parse_qs(scope.get("query_string", b"").decode("latin-1")).get("ticket", [""])[0]
+
+
+def _query(given: Any) -> EventQuery | None:
+    if given is None:
+        return None
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise ValueError("a filter is an object of texts")
+    if unknown := set(given) - {"name", "kind", "call", "subscriber", "q"}:
+        raise ValueError(f"no such filter: {', '.join(sorted(unknown))[:80]}")
+    query = EventQuery.of(given)
+    return None if query.is_empty else query

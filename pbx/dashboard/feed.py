@@ -18,14 +18,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from pbx.event_log import shown_entry
+from pbx.event_log import EventQuery, shown_entry
 from sipcore.contract import keys
 from sipcore.contract.event_log import cursor_order, is_cursor
 
 from .board import Board, Gap
 from .frames import frame
 from .listener import Listener
-from .recent_events import FIRST_EVENTS, KEPT_EVENTS, RecentEvents
+from .recent_events import FIRST_EVENTS, KEPT_EVENTS, RecentEvents, View
 
 __all__ = ["CallFeed", "TooManyListeners"]
 
@@ -54,6 +54,7 @@ class CallFeed:
         self._board = Board()
         self._events = RecentEvents()
         self._listeners: set[Listener] = set()
+        self._views: dict[Listener, View] = {}
         self._waiting: dict[Listener, str] = {}
         "Browsers that have asked for events and have not been answered, with the cursor they come from."
         self._readers: set[asyncio.Task[None]] = set()
@@ -66,8 +67,11 @@ class CallFeed:
         """Add a browser. It hears of nothing before `subscribe`."""
         if len(self._listeners) >= MAX_LISTENERS:
             raise TooManyListeners
-        listener = Listener(self._snapshot, self._missed)
+        listener = Listener(
+            lambda topic: self._snapshot(topic, listener), lambda topic, after: self._missed(topic, after, listener)
+        )
         self._listeners.add(listener)
+        self._views[listener] = View()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="call-feed")
         elif not self._live:
@@ -77,16 +81,25 @@ class CallFeed:
     def leave(self, listener: Listener) -> None:
         """Remove a browser."""
         self._listeners.discard(listener)
+        self._views.pop(listener, None)
         self._waiting.pop(listener, None)
         self._idle_since = time.monotonic()
 
-    def subscribe(self, listener: Listener, topic: str, resume_from: int | str | None = None) -> None:
+    def subscribe(
+        self,
+        listener: Listener,
+        topic: str,
+        resume_from: int | str | None = None,
+        query: EventQuery | None = None,
+    ) -> None:
         """Let a browser hear of a topic: a snapshot, or what it has missed since `resume_from`, then every change.
 
-        `resume_from` is the revision of the last call change it has seen, or the cursor of the last event.
+        `resume_from` is the revision of the last call change it has seen, or the cursor of the last event. With a
+        `query` it hears of those events alone, which are numbered for it.
         """
         listener.topics.add(topic)
         if topic == "events":
+            self._views[listener] = View(query)
             self._waiting[listener] = str(resume_from or "")
             if self._live:
                 self._answer(listener)
@@ -98,7 +111,7 @@ class CallFeed:
                 for text in missed:
                     listener.put(topic, text)
                 return
-        if (text := self._snapshot(topic)) is not None:
+        if (text := self._snapshot(topic, listener)) is not None:
             listener.put_snapshot(topic, text)
 
     async def close(self) -> None:
@@ -122,6 +135,10 @@ class CallFeed:
                         following.create_task(self._follow_log(connection))
             except* (RedisError, OSError, TimeoutError) as errors:
                 self._lost(errors.exceptions[0])
+            except* Exception as errors:  # a mistake of ours must not leave every browser without news
+                log.exception("the feed failed, and is begun anew", exc_info=errors)
+                self._lost(errors.exceptions[0])
+            if not self._live:
                 await asyncio.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
                 attempt += 1
         self._live, self._connection = False, None
@@ -157,9 +174,8 @@ class CallFeed:
             if listener in self._waiting:
                 self._answer(listener)
             else:
-                listener.put(
-                    "events", self._events.resumed([]), self._events.cursor
-                )  # and what has been missed follows
+                # What has been missed follows.
+                listener.put("events", self._events.resumed(self._views[listener], []), self._events.cursor)
 
     async def _look(self, connection: redis.Redis) -> None:
         """Read the board; it is of one moment."""
@@ -200,10 +216,12 @@ class CallFeed:
                 streams = {keys.EVENTS_LOG: self._events.cursor}
                 answer = await connection.xread(streams, count=ENTRIES, block=round(SILENCE * 1000))
             for _, entries in answer:
-                for cursor, text in self._events.add(entries):
-                    for listener in self._listeners:
-                        if listener not in self._waiting:
-                            listener.put("events", text, cursor)
+                for event, usual in self._events.add(entries):
+                    for listener, view in self._views.items():
+                        if listener in self._waiting or "events" not in listener.topics:
+                            continue
+                        if (text := view.frame(event, usual)) is not None:
+                            listener.put("events", text, event["cursor"])
 
     def _lost(self, error: BaseException) -> None:
         if self._live:
@@ -216,14 +234,14 @@ class CallFeed:
 
     def _answer(self, listener: Listener) -> None:
         """Give a browser the events after its cursor: from here or, when it has been away for longer, from the log."""
-        cursor = self._waiting[listener]
+        cursor, view = self._waiting[listener], self._views[listener]
         known = is_cursor(cursor) and cursor_order(cursor) <= cursor_order(self._events.cursor)
         if not known:
             del self._waiting[listener]
-            listener.put_snapshot("events", self._events.snapshot(), self._events.cursor)
+            listener.put_snapshot("events", self._events.snapshot(view), self._events.cursor)
         elif (missed := self._events.since(cursor)) is not None:
             del self._waiting[listener]
-            listener.put_snapshot("events", self._events.resumed(missed), self._events.cursor)
+            listener.put_snapshot("events", self._events.resumed(view, missed), self._events.cursor)
         else:
             reader = asyncio.get_running_loop().create_task(self._read_log(listener, cursor))
             self._readers.add(reader)
@@ -243,21 +261,22 @@ class CallFeed:
         if self._waiting.get(listener) != cursor or not self._live:
             return  # it has left, or asked again; or Redis went away, and it is answered when that is back
         del self._waiting[listener]
+        view = self._views[listener]
         later = self._events.since(until) if complete else None
         if later is None:
-            listener.put_snapshot("events", self._events.snapshot(gap=True), self._events.cursor)
+            listener.put_snapshot("events", self._events.snapshot(view, gap=True), self._events.cursor)
         else:
-            listener.put_snapshot("events", self._events.resumed(earlier + later), self._events.cursor)
+            listener.put_snapshot("events", self._events.resumed(view, earlier + later), self._events.cursor)
 
-    def _snapshot(self, topic: str) -> str | None:
+    def _snapshot(self, topic: str, listener: Listener) -> str | None:
         if not self._live:
             return None  # everybody gets one once Redis is back
-        return self._board.calls_snapshot() if topic == "calls" else self._events.snapshot()
+        return self._board.calls_snapshot() if topic == "calls" else self._events.snapshot(self._views[listener])
 
-    def _missed(self, topic: str, position: str) -> tuple[str, str] | None:
+    def _missed(self, topic: str, position: str, listener: Listener) -> tuple[str, str] | None:
         if topic != "events" or not self._live or (events := self._events.since(position)) is None:
             return None
-        return self._events.resumed(events), self._events.cursor
+        return self._events.resumed(self._views[listener], events), self._events.cursor
 
     def _status(self) -> str:
         return frame("status", live=self._live, now=time.time())

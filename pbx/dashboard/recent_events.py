@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pbx.event_log import shown_entry
+from pbx.event_log import EventQuery, shown_entry
 from sipcore.contract.event_log import NOTHING_READ, cursor_order
 
 from .frames import frame
 
-__all__ = ["FIRST_EVENTS", "KEPT_EVENTS", "RecentEvents"]
+__all__ = ["FIRST_EVENTS", "KEPT_EVENTS", "RecentEvents", "View"]
 
 FIRST_EVENTS = 200  # events that a browser gets to begin with
 KEPT_EVENTS = 2_000  # events kept for browsers that come back; who has missed more reads the log
@@ -41,8 +41,8 @@ class RecentEvents:
             self._after = entries[0][0]
         self._events.extend(event for _, event in _readable(entries) if event is not None)
 
-    def add(self, entries: Iterable[Entry]) -> list[tuple[str, str]]:
-        """Go on by what follows `cursor` in the log; return a cursor and a frame for each event."""
+    def add(self, entries: Iterable[Entry]) -> list[tuple[dict[str, Any], str]]:
+        """Go on by what follows `cursor` in the log; return each event, and the frame that tells it to most."""
         frames = []
         for cursor, event in _readable(entries):
             self.cursor = cursor
@@ -52,8 +52,7 @@ class RecentEvents:
                 self._after = self._events.popleft()["cursor"]
             self._events.append(event)
             self._seq += 1
-            about = {"seq": self._seq, "cursor": cursor, "type": event["name"], "ts": event["ts"]}
-            frames.append((cursor, frame("event", topic="events", **about, now=time.time(), data=event)))
+            frames.append((event, event_frame(event, self._seq)))
         return frames
 
     @property
@@ -73,17 +72,47 @@ class RecentEvents:
             missed.append(event)
         return missed[::-1]
 
-    def snapshot(self, *, gap: bool = False) -> str:
+    def snapshot(self, view: View, *, gap: bool = False) -> str:
         """The latest events in one frame, oldest first. `gap`: between these and what the browser has there were more."""
-        events = list(self._events)[-FIRST_EVENTS:]
-        return self._frame("snapshot", events, **({"gap": True} if gap else {}))
+        events = view.of(self._events)[-FIRST_EVENTS:]
+        return self._frame("snapshot", view, events, **({"gap": True} if gap else {}))
 
-    def resumed(self, missed: list[dict[str, Any]]) -> str:
+    def resumed(self, view: View, missed: list[dict[str, Any]]) -> str:
         """What a browser has missed, in one frame."""
-        return self._frame("resumed", missed)
+        return self._frame("resumed", view, view.of(missed))
 
-    def _frame(self, op: str, events: list[dict[str, Any]], **more: Any) -> str:
-        return frame(op, topic="events", seq=self._seq, cursor=self.cursor, now=time.time(), events=events, **more)
+    def _frame(self, op: str, view: View, events: list[dict[str, Any]], **more: Any) -> str:
+        seq = self._seq if view.query is None else view.seq
+        return frame(op, topic="events", seq=seq, cursor=self.cursor, now=time.time(), events=events, **more)
+
+
+class View:
+    """Which events one browser wants. One that does not want all of them has numbers of its own."""
+
+    __slots__ = ("query", "seq")
+
+    def __init__(self, query: EventQuery | None = None) -> None:
+        self.query = query
+        self.seq = 0
+
+    def of(self, events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those of the events that are wanted."""
+        return [event for event in events if self.query is None or self.query.matches(event)]
+
+    def frame(self, event: dict[str, Any], usual: str) -> str | None:
+        """The frame that tells an event, `usual` for who wants all; None when it is not wanted."""
+        if self.query is None:
+            return usual
+        if not self.query.matches(event):
+            return None
+        self.seq += 1
+        return event_frame(event, self.seq)
+
+
+def event_frame(event: Mapping[str, Any], seq: int) -> str:
+    """One event, numbered."""
+    about = {"seq": seq, "cursor": event["cursor"], "type": event["name"], "ts": event["ts"]}
+    return frame("event", topic="events", **about, now=time.time(), data=event)
 
 
 def _readable(entries: Iterable[Entry]) -> Iterable[tuple[str, dict[str, Any] | None]]:

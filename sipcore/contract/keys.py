@@ -34,6 +34,7 @@ __all__ = [
     "subscription",
     "subscription_index",
     "subscriptions_of",
+    "websocket_ticket",
     "worker",
     "worker_channel",
 ]
@@ -128,3 +129,8 @@ def push_sent(call_uid: str, device: str) -> str:
 def push_report_count(what: str, who: str) -> str:
     """Integer EX: how many reports of push tokens, or wrong passwords with them, came from an address within a minute."""
     return f"pbx:push:reports:{what}:{who}"
+
+
+def websocket_ticket(digest: str) -> str:
+    """JSON of who may open a WebSocket once with the ticket of that SHA-256; EX 30."""
+    return f"pbx:ws:{digest}"

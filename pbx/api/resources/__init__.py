@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..table import Resource
 from .events import EVENTS
 from .subscriptions import MATCHES, SUBSCRIPTION, SUBSCRIPTIONS
+from .tickets import TICKETS
 
 __all__ = ["RESOURCES"]
 
-RESOURCES: tuple[Resource, ...] = (EVENTS, SUBSCRIPTIONS, MATCHES, SUBSCRIPTION)
+RESOURCES: tuple[Resource, ...] = (EVENTS, TICKETS, SUBSCRIPTIONS, MATCHES, SUBSCRIPTION)

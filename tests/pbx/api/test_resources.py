@@ -172,3 +172,13 @@ def test_an_event_of_the_scripts_own_is_taken_as_it_is(program, worker):
     answer = program().post("/api/v1/subscriptions/matches", question, content_type="application/json").json()
 
     assert (answer["total"], answer["silent"]) == (0, [])
+
+
+def test_a_ticket_for_the_websocket(program, store):
+    answer = program("events:read").post("/api/v1/websocket-tickets").json()
+
+    assert answer["path"] == f"/ws/v1/events?ticket={answer['ticket']}"
+    (key,) = store.keys("pbx:ws:*")
+    assert answer["ticket"] not in key
+    assert 0 < store.ttl(key) <= answer["expires_in"] == 30
+    assert program("subscriptions:read").post("/api/v1/websocket-tickets").status_code == 403

@@ -8,6 +8,9 @@ from types import SimpleNamespace
 import pytest
 from channels.testing import WebsocketCommunicator
 
+from pbx.api.models import ApiToken
+from pbx.api.tickets import make_ticket
+from pbx.api.tokens import create_token
 from pbx.dashboard import consumers
 from pbx.dashboard.consumers import EventsConsumer
 from pbx.dashboard.feed import CallFeed
@@ -21,9 +24,9 @@ NO_STAFF = SimpleNamespace(is_authenticated=True, is_active=True, is_staff=False
 
 
 @asynccontextmanager
-async def browser(url, user=STAFF, **options):
+async def browser(url, user=STAFF, query="", **options):
     feed = CallFeed(url)
-    communicator = WebsocketCommunicator(EventsConsumer.as_asgi(feed=feed, **options), "/ws/v1/events")
+    communicator = WebsocketCommunicator(EventsConsumer.as_asgi(feed=feed, **options), f"/ws/v1/events{query}")
     communicator.scope |= {"user": user, "session": None}
     connected, _ = await communicator.connect()
     assert connected
@@ -207,3 +210,77 @@ def test_who_watches_is_looked_up_anew(client, django_user_model):
     assert consumers.refusal(asyncio.run(consumers._user_now(scope))) == 4003
     client.logout()
     assert consumers.refusal(asyncio.run(consumers._user_now(scope))) == 4001
+
+
+@pytest.mark.parametrize(
+    "given", [["E_CALL_ENDED"], {"nonsense": "x"}, {"kind": "nonsense"}, {"name": 5}, {"since": "1"}, {"q": "x" * 300}]
+)
+def test_a_filter_that_cannot_be_is_answered(board, given):
+    async def scenario():
+        async with browser(board.url) as page:
+            await page.send_json_to({"op": "subscribe", "topics": ["events"], "filter": given})
+            assert (await frame(page, "error", "snapshot"))["code"] == "bad_request"
+
+    asyncio.run(scenario())
+
+
+def test_a_filter_narrows_the_snapshot_and_what_follows(board):
+    async def scenario():
+        board.raise_event("E_NODE_UP", worker="w1")
+        board.raise_event("E_CALL_ENDED", call_uid="c1", reason="busy")
+        async with browser(board.url) as page:
+            await page.send_json_to({"op": "subscribe", "topics": ["events"], "filter": {"call": "c1"}})
+            snapshot = await frame(page, "snapshot")
+            await asyncio.to_thread(board.raise_event, "E_CALL_ENDED", call_uid="c2")
+            cursor = await asyncio.to_thread(board.raise_event, "E_CALL_ENDED", call_uid="c1")
+            change = await frame(page, "event")
+
+            assert [event["call_uid"] for event in snapshot["events"]] == ["c1"]
+            assert (change["cursor"], change["seq"]) == (cursor, snapshot["seq"] + 1)
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def token(transactional_db, django_user_model):
+    account = django_user_model.objects.create_user("robot", password="x", is_staff=True)
+    create_token(account, scopes=["events:read"])
+    return ApiToken.objects.get()
+
+
+def test_a_program_opens_the_socket_once_with_a_ticket_and_hears_of_events(board, token):
+    ticket = make_ticket(token.account_id, token.pk)
+
+    async def scenario():
+        async with browser(board.url, STRANGER, f"?ticket={ticket}") as program:
+            await program.send_json_to({"op": "subscribe", "topics": ["calls"]})
+            assert (await frame(program, "error", "snapshot"))["detail"] == "topics are events"
+            await program.send_json_to({"op": "subscribe", "topics": ["events"]})
+            assert (await frame(program, "error", "snapshot"))["op"] == "snapshot"
+        async with browser(board.url, STRANGER, f"?ticket={ticket}") as again:
+            assert await closed(again) == 4001
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("ticket", ["", "wrong", "%00"])
+def test_what_is_no_ticket_opens_nothing(board, ticket, transactional_db):
+    async def scenario():
+        async with browser(board.url, STRANGER, f"?ticket={ticket}") as program:
+            assert await closed(program) == 4001
+
+    asyncio.run(scenario())
+
+
+def test_a_revoked_token_closes_the_socket(board, token):
+    ticket = make_ticket(token.account_id, token.pk)
+
+    async def scenario():
+        async with browser(board.url, STRANGER, f"?ticket={ticket}", ping=0.05) as program:
+            await frame(program, "ping")
+            await asyncio.to_thread(token.delete)
+            await program.send_json_to({"op": "pong"})
+
+            assert await closed(program) == 4001
+
+    asyncio.run(scenario())

@@ -1,6 +1,7 @@
 """The feed against a real server: what browsers hear, whatever happens on the way."""
 
 import asyncio
+import itertools
 import json
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ import pytest
 from pbx.dashboard import feed as feed_module
 from pbx.dashboard.feed import CallFeed, TooManyListeners
 from pbx.dashboard.recent_events import FIRST_EVENTS
+from pbx.event_log import EventQuery
 from sipcore.contract.calls import CallState
 from sipcore.contract.records import from_dict, from_json
 
@@ -32,12 +34,12 @@ async def running(url):
 class Browser:
     """A browser's state as the protocol makes it, and the frames that made it."""
 
-    def __init__(self, feed, *topics, resume_from=None):
+    def __init__(self, feed, *topics, resume_from=None, query=None):
         self.feed = feed
         self.listener = feed.join()
         self.calls, self.seq, self.frames = {}, None, []
         for topic in topics:
-            feed.subscribe(self.listener, topic, resume_from)
+            feed.subscribe(self.listener, topic, resume_from, query)
 
     async def read(self):
         frame = json.loads(await asyncio.wait_for(self.listener.next(), 5))
@@ -164,7 +166,7 @@ def test_the_snapshot_race_leaves_no_gap_and_no_repetition(board):
                 for known in browsers:
                     while known.listener._frames:
                         await known.read()
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.002)
             await writer
             last = int(board.redis.get("pbx:calls:rev"))
             truth = {uid: from_json(CallState, text) for uid, text in board.redis.hgetall("pbx:calls").items()}
@@ -218,8 +220,8 @@ def test_a_store_that_lost_its_data_does_not_leave_ghosts(board):
 class EventReader(Browser):
     """A browser that shows events: their cursors, in the order in which they came."""
 
-    def __init__(self, feed, resume_from=None):
-        super().__init__(feed, "events", resume_from=resume_from)
+    def __init__(self, feed, resume_from=None, query=None):
+        super().__init__(feed, "events", resume_from=resume_from, query=query)
         self.cursors = []
 
     async def read(self):
@@ -399,5 +401,29 @@ def test_a_silent_connection_is_tested_and_lives(board, monkeypatch):
 
             await browser.until(1)
             assert [frame["op"] for frame in browser.frames if frame["op"] != "status"] == ["snapshot", "event"]
+
+    asyncio.run(scenario())
+
+
+def test_a_browser_that_wants_some_events_hears_of_those_and_numbers_without_holes(board):
+    async def scenario():
+        board.raise_event("E_NODE_UP", worker="before")
+        wanted = board.raise_event("E_CALL_STARTED", caller="101@pbx.test")
+        async with running(board.url) as feed:
+            browser = EventReader(feed, query=EventQuery(name="E_CALL_*"))
+            await browser.until_cursor(wanted)
+            cursors = [wanted]
+            for number in range(6):
+                await write(board.raise_event, "E_NODE_UP", worker=str(number))
+                cursors.append(await write(board.raise_event, "E_CALL_ENDED", reason=str(number)))
+                if number == 3:
+                    await write(board.drop_subscribers)
+
+            assert await browser.until_cursor(cursors[-1]) == cursors
+            seqs = [frame["seq"] for frame in browser.frames if frame.get("topic") == "events"]
+            assert all(after - before in (0, 1) for before, after in itertools.pairwise(seqs))
+
+            again = EventReader(feed, cursors[2], query=EventQuery(name="E_CALL_*"))
+            assert await again.until_cursor(cursors[-1]) == cursors[3:]
 
     asyncio.run(scenario())

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pbx.dashboard.recent_events import FIRST_EVENTS, KEPT_EVENTS, RecentEvents, shown_entry
+from pbx.dashboard.recent_events import FIRST_EVENTS, KEPT_EVENTS, RecentEvents, View, shown_entry
 
 
 def entry(number, **attributes):
@@ -30,7 +30,7 @@ def test_what_follows_the_first_entries_is_numbered_and_carries_its_cursor():
         (2, "5-0", "5-0"),
     ]
     assert recent.cursor == "5-0"
-    snapshot = json.loads(recent.snapshot())
+    snapshot = json.loads(recent.snapshot(View()))
     assert (snapshot["seq"], snapshot["cursor"], numbers(snapshot["events"])) == (2, "5-0", [1, 2, 3, 5])
 
 
@@ -61,7 +61,7 @@ def test_only_so_many_are_kept_and_fewer_shown_at_first():
     assert recent.kept_after == "5-0"
     assert recent.since("4-0") is None
     assert len(recent.since("5-0")) == KEPT_EVENTS
-    assert len(json.loads(recent.snapshot())["events"]) == FIRST_EVENTS
+    assert len(json.loads(recent.snapshot(View()))["events"]) == FIRST_EVENTS
 
 
 def test_an_entry_that_cannot_be_read_is_passed_over():
