@@ -71,6 +71,8 @@ class WorkerConfig:
     "REDIS_URL: redis, rediss or unix; may hold a password."
     broker_url: str = field(repr=False)
     "PBX_BROKER_URL: Celery's broker; the next database of the same server where not given."
+    kept_routes: Path | None = None
+    "Below PBX_DATA_DIR: where the routing script that was good last is kept; nowhere where that is not given."
     sip_workers: int = 1
     "PBX_SIP_WORKERS: processes behind the same port."
     siblings: Path = Path()
@@ -169,6 +171,7 @@ class WorkerConfig:
             domains=tuple(dict.fromkeys((*given, *(name for name in found if values.is_domain(name))))),
             aliases=frozenset((*found, *(name for name in given if values.is_address(name)))),
             routes=read("PBX_ROUTES", values.read_file, "") or SHIPPED_ROUTES,
+            kept_routes=Path(data) / "routes" if (data := environ.get("PBX_DATA_DIR", "").strip()) else None,
             redis_url=redis_url,
             broker_url=broker_url or (broker_beside(redis_url) if redis_url else ""),
             sip_workers=workers,

@@ -28,7 +28,7 @@ from .ebr import Inspection, compile_conditions
 from .errors import ScriptError, StoreUnavailable
 from .jobs import CeleryJobs
 from .registrar import drop_connection, expire
-from .script.loader import load_script
+from .script.last_good import LastGood
 from .script.request import announce
 from .script.transaction import TransactionRef
 from .siblings import Errand, Handover, SiblingLink
@@ -63,7 +63,8 @@ class Worker:
         Raises ConfigurationError, ScriptError or StoreUnavailable when it cannot start.
         """
         config = self._config
-        routes = load_script(config.routes)
+        self._script = LastGood(config.routes, config.kept_routes)
+        routes, fault = self._script.load_at_start()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
@@ -133,6 +134,9 @@ class Worker:
         self._is_serving = True
         _tame_collector()
         self._raise(E_NODE_UP, {"worker": config.worker_id})
+        if fault is not None:
+            log.error("the routing script was not loaded, the one that was good last is in force: %s", fault)
+            self._tell_fault(fault)
         log.info("listening on %s, serving %s", ", ".join(transports.addresses), ", ".join(config.domains))
         self._spawn(self._sweep())
         watchdog = Watchdog(
@@ -219,13 +223,16 @@ class Worker:
         if not self._is_serving:
             return  # it has just been loaded
         try:
-            self._driver.use(load_script(self._config.routes))
+            self._driver.use(self._script.load())
         except ScriptError as error:
             log.error("the routing script was not reloaded: %s", error)
-            attributes = {"script": self._config.routes.name, "line": error.line, "error": error.message[:200]}
-            self._raise(E_SCRIPT_ERROR, attributes)
+            self._tell_fault(error)
         else:
             log.info("the routing script was reloaded")
+
+    def _tell_fault(self, fault: ScriptError) -> None:
+        about = {"script": self._config.routes.name, "line": fault.line, "error": fault.message[:200]}
+        self._raise(E_SCRIPT_ERROR, about)
 
     # Bindings that end otherwise than by REGISTER.
 

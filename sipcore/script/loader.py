@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -46,7 +47,7 @@ def load_script(path: Path) -> RouteTable:
             exec(code, module.__dict__)  # noqa: S102 - the operator's own script
             events_in_words.check(tree, module)
             words.check(tree, module)
-            return RouteTable.of(module, name)
+            return replace(RouteTable.of(module, name), source=source)
     except ScriptError as error:
         raise ScriptError(error.message, line=error.line or line_of(error, str(path)), script=name) from error
     except Exception as error:

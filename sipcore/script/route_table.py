@@ -122,6 +122,8 @@ class RouteTable:
     standing: tuple[Standing, ...] = ()
     file: str = ""
     "The file that it was loaded from, as it stands in tracebacks."
+    source: str = field(default="", repr=False)
+    "What was read there."
 
     def route_for(self, method: str) -> Route:
         """Return the route of that method, or the fallback. Raise NoSuchRoute when the script has neither."""

@@ -109,6 +109,23 @@ async def everything(request):
     assert answer() == 482
 
 
+def test_a_worker_that_starts_while_the_script_is_faulty_goes_on_with_the_last_good_one(server, start_worker, tmp_path):
+    script = tmp_path / "routes.py"
+    script.write_text(
+        "from sipcore.script import request_route\n\n@request_route()\nasync def r(q):\n    q.reply(481)\n"
+    )
+    publish(server, BOB)
+    start_worker(PBX_ROUTES=str(script))
+    script.write_text("half of an edi")
+
+    port = start_worker(PBX_ROUTES=str(script))
+
+    with phone(port) as asking:
+        assert asking.ask("OPTIONS", f"sip:{DOMAIN}").status == 481
+    wait_until(lambda: errors(server), 5, "nobody was told of the fault")
+    assert errors(server) == [("routes.py", 1, "invalid syntax")]
+
+
 @pytest.mark.acceptance("H105")
 def test_a_script_that_blocks_is_found_out_while_it_does_and_told_afterwards(server, start_worker, tmp_path):
     script = tmp_path / "routes.py"
