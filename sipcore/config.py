@@ -85,6 +85,8 @@ class WorkerConfig:
     "PBX_HOLD: when a call waits for phones that are not there yet: auto, always or push."
     waiting: str = "auto"
     "PBX_WAITING: what a caller hears while a phone is being woken: auto, 100, 180, 182 or 183."
+    keep_message_hours: int = 0
+    "PBX_KEEP_MESSAGES_HOURS: how long a message is kept for phones that are away; 0: it is refused."
     pickup_codes: tuple[str, ...] = ("33", "*8")
     "PBX_PICKUP_CODE: dialled for group pickup."
     pickup_directed: str = "**"
@@ -122,6 +124,7 @@ class WorkerConfig:
             ring_seconds=self.ring_seconds,
             hold=self.hold,
             waiting=self.waiting,
+            keep_message_seconds=self.keep_message_hours * 3600,
             pickup_codes=self.pickup_codes,
             pickup_directed=self.pickup_directed,
             trusted_sources=self.trusted_sources,
@@ -180,6 +183,7 @@ class WorkerConfig:
             ring_seconds=read("PBX_RING_SECONDS", values.seconds(1, 3600), "60"),
             hold=read("PBX_HOLD", values.one_of(HOLDS), "auto"),
             waiting=read("PBX_WAITING", values.one_of(WAITINGS), "auto"),
+            keep_message_hours=read("PBX_KEEP_MESSAGES_HOURS", values.whole(0, 24), "0"),
             pickup_codes=codes,
             pickup_directed=directed,
             global_decline=read("PBX_GLOBAL_DECLINE", values.read_flag, "off"),

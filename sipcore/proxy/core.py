@@ -29,6 +29,7 @@ from .ended_call import EndedCall
 from .events import FinalSent, InjectRejected, RequestCancelled
 from .flow_token import FlowTokens
 from .forwarding import Forwarder, flow_of, own_routes
+from .originated import Originated
 from .request import ServerRequest
 from .response_context import ResponseContext
 from .takeover import TAKEOVER_MODES
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from .edge_hop import EdgeHop
     from .events import CoreEvent
 
-    Connected = Branch | DialogRelay | ServerRequest
+    Connected = Branch | DialogRelay | Originated | ServerRequest
 
 __all__ = ["Outbound", "ProxyCore"]
 
@@ -374,6 +375,25 @@ class ProxyCore:
             return False
         EndedCall(self).show(request, target, cause, now)
         return True
+
+    def originate(
+        self,
+        method: str,
+        target: Target,
+        *,
+        from_: str,
+        to: str,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        ended: Callable[[int], None],
+        now: float,
+    ) -> None:
+        """Send a request of ours to a phone, see `originated.py`; `ended` is told its final status, perhaps at once."""
+        self._now = now
+        if not self.is_reachable(target.flow):
+            ended(503)
+            return
+        Originated(self, ended).send(self.forwarder.originate(method, target, from_, to, headers, body), target, now)
 
     # figures
 

@@ -142,13 +142,31 @@ class Forwarder:
         uri = contacts[0].uri_text if contacts else invite.target
         if routes and "lr" not in behind_us[-1].uri.parameters:
             routes, uri = [*routes[1:], f"<{uri}>"], behind_us[-1].uri_text
+        dialog = (invite.header("from") or "", answer.header("to") or "", invite.call_id)
         number = invite.cseq_number
-        return self._own(invite, answer, "ACK", number, uri, routes, flow), self._own(
-            invite, answer, "BYE", number + 1, uri, routes, flow
+        return self._own("ACK", uri, flow, routes, *dialog, number), self._own(
+            "BYE", uri, flow, routes, *dialog, number + 1
         )
 
+    def originate(
+        self, method: str, target: Target, from_: str, to: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> Request:
+        """A request of ours to a phone, outside of any dialog (§8.1.1). `from_` and `to` are addresses without a tag."""
+        from_, call_id = f"{from_};tag={self._new_token()}", self._new_token()
+        return self._own(method, target.uri, target.flow, target.route, from_, to, call_id, 1, headers, body)
+
     def _own(
-        self, invite: Request, answer: Response, method: str, number: int, uri: str, routes: list[str], flow: Flow
+        self,
+        method: str,
+        uri: str,
+        flow: Flow,
+        routes: Sequence[str],
+        from_: str,
+        to: str,
+        call_id: str,
+        number: int,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
     ) -> Request:
         return make_request(
             method,
@@ -157,11 +175,13 @@ class Forwarder:
                 ("Via", f"{self.via[flow.transport]}{self._new_token()}.0"),
                 ("Max-Forwards", str(self._max_forwards)),
                 *(("Route", value) for value in routes),
-                ("From", invite.header("from") or ""),
-                ("To", answer.header("to") or ""),
-                ("Call-ID", invite.call_id),
+                ("From", from_),
+                ("To", to),
+                ("Call-ID", call_id),
                 ("CSeq", f"{number} {method}"),
+                *headers,
             ],
+            body,
         )
 
 

@@ -109,9 +109,26 @@ async def message(request):
     phones = await request.lookup(callee.aor)
     if callee.push_devices and not phones:
         request.wait_for_new_branches(MESSAGE_SECONDS)
-    request.fork(phones)
-    if callee.push_devices and not phones:
         await request.wake(callee)
+    tried = await request.try_targets(phones)
+    if tried.status in (408, 480) and request.settings.keep_message_seconds and request.content:
+        await keep(request, callee.aor, request.content, request.settings.keep_message_seconds)
+        request.reply(202, "Kept")
+
+
+async def keep(words, aor, content, seconds):
+    """Keep a message until a phone of its addressee registers, but not for ever."""
+    arrivals = (E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE)
+    await words.notify_on_event(arrivals, {"aor": aor}, deliver, seconds, bind="none", once=True, context=content)
+
+
+@event_route
+async def deliver(event, server, content):
+    """A phone has come for which a message was kept. What it does not take is kept for the rest of its time."""
+    status = await server.send_message(event.binding, content)
+    left = server.seconds_left(content, server.settings.keep_message_seconds)
+    if status in (408, 480, 503) and left > 0:
+        await keep(server, event.aor, content, left)
 
 
 @request_route()

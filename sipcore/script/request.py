@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..contract.aor import make_aor
 from ..contract.directory import PickupGroupRecord, SubscriberRecord
@@ -40,6 +40,7 @@ from .branch_words import BranchWords, Tried
 from .contact_events import TABLE, are_mere_refreshes, contact_attributes, events_of
 from .event_words import EventWords
 from .late_phones import LatePhones, cause_of_end
+from .messages import kept_message
 from .phones import Phone, binding_of_request, taking, targets_of
 from .transaction import TransactionRef
 from .waking import AwaitedDevices, push_ended
@@ -179,6 +180,11 @@ class RequestContext(BranchWords, EventWords):
     def from_name(self) -> str:
         """The caller's display name. Data that a stranger wrote: never part of a pattern, a key or markup."""
         return self.request.from_.display_name[:128]
+
+    @property
+    def content(self) -> dict[str, Any] | None:
+        """What this message says, by whom and when, to be kept for a phone that is away; None when it cannot be kept."""
+        return kept_message(self.request, self._environment.epoch())
 
     # Answering.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..errors import TransactionGone
 from .event_words import EventWords
+from .messages import deliver_message
 from .phones import taking
 
 if TYPE_CHECKING:
@@ -48,6 +50,14 @@ class ServerRef(EventWords):
     async def lookup(self, aor: str, *, method: str = "", limit: int | None = None) -> tuple[Binding, ...]:
         """Return the bindings of an AoR whose phones take `method`, best q first, at most `limit`."""
         return taking(await self._environment.location.lookup(aor), method, limit)
+
+    async def send_message(self, phone: Binding, content: Mapping[str, Any]) -> int:
+        """Send a phone a message that was kept for it, and return the status that it answers; 408 when it is silent."""
+        return await deliver_message(self._environment, phone, content)
+
+    def seconds_left(self, content: Mapping[str, Any], seconds: float) -> float:
+        """What is left of the time that a message is kept for."""
+        return content["sent_at"] + seconds - self._environment.epoch()
 
 
 class RegistrationRef(ServerRef):

@@ -22,6 +22,8 @@ class ScriptSettings:
     waiting: str = "auto"
     """What the caller hears while a phone is being woken: `100` nothing, `182` or `183` at once, `180` once a push was
     accepted, `auto` that 180 where no phone of the callee is registered."""
+    keep_message_seconds: float = 0.0
+    "How long a message is kept for phones that are away; 0: not at all."
     pickup_codes: tuple[str, ...] = ("33", "*8")
     pickup_directed: str = "**"
     trusted_sources: tuple[str, ...] = ()

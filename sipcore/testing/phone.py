@@ -48,7 +48,7 @@ class Phone:
         self.answers_after: float | None = None
         "How many seconds after an INVITE it is answered; None: when the test says so."
         self.declines_with = 0
-        "A status to answer INVITEs with instead of ringing."
+        "A status to answer INVITEs with instead of ringing, and messages instead of taking them."
         self.inbox: list[Request | Response] = []
         "Everything it was sent, in order."
         self.invites: list[Request] = []
@@ -170,6 +170,7 @@ class Phone:
         call_id: str = "",
         contact: str = "",
         headers: list[str] | None = None,
+        body: bytes = b"",
         password: str | None = None,
         authenticate: bool = True,
     ) -> Response:
@@ -189,7 +190,8 @@ class Phone:
                     f"Contact: {contact or f'<{self.contact}>'}",
                     *(headers or []),
                     credentials,
-                ]
+                ],
+                body,
             )
             response = await self.final(call_id, self._cseq, method)
             if response.status not in (401, 407) or credentials or not authenticate:
@@ -289,7 +291,7 @@ class Phone:
             (self.byes if request.method == "BYE" else self.messages).append(request)
             if request.method == "BYE":
                 self._answered.pop(request.call_id, None)
-            self.respond(request, 200)
+            self.respond(request, 200 if request.method == "BYE" else self.declines_with or 200)
 
     def _ring(self, invite: Request) -> None:
         if self.declines_with:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from sipcore.contract.events import E_PUSH_FAILED, E_PUSH_SENT
@@ -80,3 +82,70 @@ def test_a_phone_that_is_there_gets_it_without_a_push() -> None:
         bob.wake()
         assert alice.request("MESSAGE", TO_BOB).status == 200
         assert world.pushes == []
+
+
+KEPT = {"keep_message_seconds": 3600.0}
+
+
+def test_it_is_kept_and_delivered_when_a_phone_comes_later() -> None:
+    with pbx(**KEPT) as world:
+        alice, bob = alice_and_sleeping_bob(world)
+        sent_at = world.epoch()
+        assert (
+            alice.request("MESSAGE", TO_BOB, headers=["Content-Type: text/plain"], body="늦지 마".encode()).status
+            == 202
+        )
+
+        world.advance(600)
+        bob.wake()
+        world.advance(1)
+
+        [message] = bob.messages
+        assert message.body.decode() == "늦지 마"
+        assert message.from_.uri_text == f"sip:101@{DOMAIN}"
+        assert message.header("content-type") == "text/plain"
+        assert abs(parsedate_to_datetime(message.header("date")).timestamp() - sent_at) < 60, "when it was written"
+        bob.register()
+        world.advance(1)
+        assert len(bob.messages) == 1, "delivered once"
+
+
+def test_what_a_phone_does_not_take_is_kept_on() -> None:
+    with pbx(**KEPT) as world:
+        alice, bob = alice_and_sleeping_bob(world)
+        assert alice.request("MESSAGE", TO_BOB).status == 202
+        bob.declines_with = 480
+        bob.wake()
+        world.advance(40)
+        assert len(bob.messages) == 1
+        bob.declines_with = 0
+        bob.register()
+        world.advance(1)
+        assert len(bob.messages) == 2
+        bob.register()
+        world.advance(1)
+        assert len(bob.messages) == 2
+
+
+def test_it_is_not_kept_for_ever() -> None:
+    with pbx(**KEPT) as world:
+        alice, bob = alice_and_sleeping_bob(world)
+        assert alice.request("MESSAGE", TO_BOB).status == 202
+        world.advance(3700)
+        bob.wake()
+        world.advance(1)
+        assert bob.messages == []
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"x" * 5000], ids=["no text", "too long"])
+def test_what_cannot_be_kept_is_refused(body: bytes) -> None:
+    with pbx(**KEPT) as world:
+        alice, _ = alice_and_sleeping_bob(world)
+        assert alice.request("MESSAGE", TO_BOB, body=body).status == 480
+
+
+def test_what_a_phone_refuses_is_not_kept() -> None:
+    with pbx(**KEPT) as world:
+        alice, bob = world.phone("101"), world.phone("102")
+        bob.declines_with = 415
+        assert alice.request("MESSAGE", TO_BOB).status == 415

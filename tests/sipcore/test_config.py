@@ -103,6 +103,7 @@ def test_the_advertised_address_is_one_that_can_be_written_into_a_via(sip, adver
         ("PBX_RING_SECONDS", "0", "from 1 to 3600"),
         ("PBX_RING_SECONDS", "nan", "from 1 to 3600"),
         ("PBX_HOLD", "never", "auto, always or push"),
+        ("PBX_KEEP_MESSAGES_HOURS", "25", "a whole number from 0 to 24"),
         ("PBX_WAITING", "music", "auto, 100, 180, 182 or 183"),
         ("PBX_PICKUP_CODE", "3 3", "such as 33,*8, or off"),
         ("PBX_PICKUP_CODE", ",", "such as 33,*8, or off"),
