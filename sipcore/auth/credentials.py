@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sipcore.errors import MalformedMessage
 from sipcore.syntax import parse_challenge_like
@@ -17,25 +17,25 @@ MAX_CREDENTIALS = 8  # header lines looked at; a phone behind several proxies se
 # Algorithm names compare without case (RFC 7616 §3.3); some phones leave the hyphen out.
 _SPELLINGS = {"MD5": "MD5", "SHA-256": "SHA-256", "SHA256": "SHA-256"}
 
-MAX_PLAIN_PAIRS = 32
 
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What one Digest header value says. Its repr shows who and where, and nothing that could be replayed or cracked."""
 
     username: str
     realm: str
-    uri: str = field(repr=False)
-    nonce: str = field(repr=False)
-    response: str = field(repr=False)
+    uri: str
+    nonce: str
+    response: str
     algorithm: str
     "MD5 or SHA-256 in that spelling; any other as it came. MD5 when none was named (RFC 2617 §3.2.1)."
     qop: str = ""
     "As it came, for it is part of what was hashed; empty for RFC 2069 clients."
-    nc_text: str = field(default="", repr=False)
+    nc_text: str = ""
     "As it came; `nc` is its value."
-    cnonce: str = field(default="", repr=False)
+    cnonce: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Credentials of {self.username!r} at {self.realm!r}, {self.algorithm}>"
 
     @property
     def nc(self) -> int:
@@ -48,8 +48,26 @@ class Credentials:
 
 def parse_credentials(value: str) -> Credentials | None:
     """Read one header value. None when it is another scheme than Digest, or unreadable, or lacks a mandatory part."""
-    fields = _fields(value)
-    if fields is None:
+    usual = _match_usual(value)
+    if usual is None:
+        return _parse_with_care(value)
+    given = usual.groups()
+    username, realm, uri, nonce, response, algorithm, qop, nc, cnonce, _opaque = given
+    if len(given) - given.count(None) != value.count(",") + 1 or not (
+        username and realm and uri and nonce and response
+    ):
+        return _parse_with_care(value)  # a name twice, a comma in a value, a part that is missing or empty
+    algorithm = _SPELLINGS.get(algorithm.upper(), algorithm) if algorithm else "MD5"
+    return Credentials(username, realm, uri, nonce, response, algorithm, qop or "", nc or "", cnonce or "")
+
+
+def _parse_with_care(value: str) -> Credentials | None:
+    """As `parse_credentials`, for whatever the value looks like."""
+    try:
+        scheme, fields = parse_challenge_like(value)
+    except MalformedMessage:
+        return None
+    if scheme.lower() != "digest":
         return None
     get = fields.get
     algorithm = get("algorithm", "MD5")
@@ -87,28 +105,17 @@ def find_credentials(
     return best
 
 
-# One pair as nearly every phone writes it: no escapes. `split` by it leaves what is between pairs, which must be nothing.
-_PLAIN_PAIR = re.compile(r'[ \t]*([A-Za-z0-9_-]+)[ \t]*=[ \t]*(?:"([^"\\]*)"|([^\s,"\\]+))[ \t]*(?:,|$)', re.ASCII)
-_PER_PAIR = 4  # what lies before it, name, quoted value, bare value
+def _quoted(name: str) -> str:
+    return rf'{name}="([^"\\]*+)"'
 
 
-def _fields(value: str) -> dict[str, str] | None:
-    """The parameters of a Digest value by lower-case name, or None.
-
-    In one pass where it is written plainly, for every REGISTER comes through here; by the full grammar otherwise.
-    """
-    if value[:7].lower() == "digest ":
-        parts: list[str | None] = _PLAIN_PAIR.split(value[7:])
-        if not any(parts[::_PER_PAIR]):
-            names = parts[1::_PER_PAIR]
-            fields = {
-                name.lower(): bare if quoted is None else quoted
-                for name, quoted, bare in zip(names, parts[2::_PER_PAIR], parts[3::_PER_PAIR], strict=True)
-            }
-            if len(fields) == len(names) <= MAX_PLAIN_PAIRS:
-                return fields
-    try:
-        scheme, fields = parse_challenge_like(value)
-    except MalformedMessage:
-        return None
-    return fields if scheme.lower() == "digest" else None
+# Credentials as nearly every phone writes them: these names, no escapes. What may come next tells one way from the other, so
+# that nothing is tried twice, whatever a hostile peer writes.
+_match_usual = re.compile(
+    r"Digest (?:(?:"
+    + "|".join(map(_quoted, ("username", "realm", "uri", "nonce", "response")))
+    + r'|algorithm="?([A-Za-z0-9\-]++)"?|qop="?([a-z\-]++)"?|nc=([0-9A-Fa-f]++)|'
+    + "|".join(map(_quoted, ("cnonce", "opaque")))
+    + r")(?:, ?|$))+",
+    re.ASCII,
+).fullmatch

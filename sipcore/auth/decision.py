@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sipcore.contract.credentials import ALGORITHMS
 from sipcore.syntax import Request
@@ -19,8 +19,7 @@ __all__ = ["Decision", "authenticate"]
 _NOBODY: Mapping[str, str] = {name: hash_(b"").hexdigest() for name, hash_ in ALGORITHMS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What became of an attempt to authenticate."""
 
     outcome: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from hmac import compare_digest
 
 from sipcore.contract.credentials import ALGORITHMS
@@ -22,6 +23,8 @@ they could not register at all, while a phone that refuses MD5 looks further and
 
 `-sess` is not among them: it saves a third-party server from knowing HA1, and we know it anyway."""
 
+MAX_REMEMBERED = 128  # characters of method and URI
+
 MD5_ONLY = ("baresip ",)
 """How the User-Agent of phones begins that give up when any challenge names an algorithm they do not know."""
 
@@ -36,9 +39,15 @@ def challenges(realm: str, nonce: str, *, stale: bool = False, algorithms: Seque
 
     `stale` tells a phone to try again by itself: its password was right, its nonce was not.
     """
-    realm = quote(realm)
+    return [f"{before}{nonce}{after}" for before, after in _around_nonce(realm, stale, tuple(algorithms))]
+
+
+@lru_cache(maxsize=64)
+def _around_nonce(realm: str, stale: bool, algorithms: tuple[str, ...]) -> list[tuple[str, str]]:
+    """What stands before and behind the nonce of a challenge, which is the same for everybody."""
+    before = f'Digest realm={quote(realm)}, nonce="'
     mark = ", stale=true" if stale else ""
-    return [f'Digest realm={realm}, nonce="{nonce}", algorithm={name}, qop="auth"{mark}' for name in algorithms]
+    return [(before, f'", algorithm={name}, qop="auth"{mark}') for name in algorithms]
 
 
 def verify(credentials: Credentials, method: str, ha1: Mapping[str, str], body: bytes = b"") -> bool:
@@ -53,7 +62,7 @@ def verify(credentials: Credentials, method: str, ha1: Mapping[str, str], body: 
     if known is None or hash_ is None:
         return False
     qop = credentials.qop
-    a2 = f"{method}:{credentials.uri}"
+    ha2 = ""
     if not qop:
         middle = credentials.nonce
     else:
@@ -61,11 +70,23 @@ def verify(credentials: Credentials, method: str, ha1: Mapping[str, str], body: 
         if kind not in ("auth", "auth-int") or not credentials.nc_text or not credentials.cnonce:
             return False
         if kind == "auth-int":
-            a2 = f"{a2}:{hash_(body).hexdigest()}"
+            ha2 = _digest_of(name, f"{method}:{credentials.uri}:{hash_(body).hexdigest()}")
         middle = f"{credentials.nonce}:{credentials.nc_text}:{credentials.cnonce}:{qop}"
-    ha2 = hash_(a2.encode("utf-8", "surrogateescape")).hexdigest()
-    expected = hash_(f"{known}:{middle}:{ha2}".encode("utf-8", "surrogateescape")).hexdigest()
+    ha2 = ha2 or _ha2(name, f"{method}:{credentials.uri}")
+    expected = _digest_of(name, f"{known}:{middle}:{ha2}")
     return compare_digest(expected.encode(), credentials.response.lower().encode("utf-8", "surrogateescape"))
+
+
+def _digest_of(algorithm: str, text: str) -> str:
+    return ALGORITHMS[algorithm](text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+_remembered_ha2 = lru_cache(maxsize=1024)(_digest_of)
+
+
+def _ha2(algorithm: str, text: str) -> str:
+    """H(method ":" uri): all phones of a domain register with the same one."""
+    return _remembered_ha2(algorithm, text) if len(text) <= MAX_REMEMBERED else _digest_of(algorithm, text)
 
 
 def uri_matches(credentials: Credentials, request: Request, own_hosts: Collection[str] | None = None) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from hashlib import sha256
 
 __all__ = ["MAX_NONCE", "NONCE_LIFETIME", "NonceCounts", "Nonces"]
 
@@ -23,7 +24,7 @@ _WINDOW_MASK = (1 << WINDOW) - 1
 class Nonces:
     """Makes nonces and recognises them."""
 
-    __slots__ = ("_key", "_lifetime", "_new_token")
+    __slots__ = ("_inner", "_lifetime", "_new_token", "_outer")
 
     def __init__(self, secret: bytes, lifetime: float = NONCE_LIFETIME, *, new_token: Callable[[], str]) -> None:
         """`secret` is shared by all workers and signs other things too, hence a key of its own is derived from it.
@@ -32,7 +33,11 @@ class Nonces:
         """
         if len(secret) < 16:
             raise ValueError("a secret of fewer than 16 bytes can be guessed")
-        self._key = hmac.digest(secret, b"digest nonce", "sha256")
+        # HMAC (RFC 2104 §2) with the key hashed in once: `hmac.digest` looks its algorithm up and schedules the key each
+        # time, which takes four times as long as the rest.
+        key = hmac.digest(secret, b"digest nonce", "sha256").ljust(sha256().block_size, b"\0")
+        self._inner = sha256(bytes(octet ^ 0x36 for octet in key))
+        self._outer = sha256(bytes(octet ^ 0x5C for octet in key))
         self._lifetime = lifetime
         self._new_token = new_token
 
@@ -56,7 +61,10 @@ class Nonces:
         return "valid" if -5.0 <= age < self._lifetime else "stale"
 
     def _seal(self, body: str) -> str:
-        return hmac.digest(self._key, body.encode(), "sha256")[:16].hex()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(body.encode())
+        outer.update(inner.digest())
+        return outer.digest()[:16].hex()
 
 
 class NonceCounts:

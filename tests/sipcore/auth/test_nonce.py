@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 import re
 from itertools import count
 
@@ -137,3 +138,11 @@ def test_no_count_is_ever_accepted_twice(sequence):
     for position, n in enumerate(sequence):
         if n > max(sequence[:position], default=-1):
             assert n in accepted
+
+
+def test_the_seal_is_an_hmac():
+    secret = b"0123456789abcdef"
+    body, _, seal = Nonces(secret, new_token=lambda: "Zk3uxtm8").issue(1_800_000_000.0).rpartition(".")
+    key = hmac.digest(secret, b"digest nonce", "sha256")
+
+    assert seal == hmac.digest(key, body.encode(), "sha256")[:16].hex()
