@@ -1,7 +1,8 @@
 """Event-based routing: who waits for which event, until when, and what runs then.
 
 `filters` turns what a script writes into conditions and checks them against the catalogue; `conditions` evaluates
-them; `index` finds the subscriptions that an event may concern; `routing` joins these and runs the handlers. Other
+them; `registry` has the live subscriptions, `index` finds those that an event may concern, `lanes` runs their handlers;
+`routing` joins these. Other
 workers are reached through `ports.EventBus`. Waiting and raising are the only things in here that know asyncio, and
 time is told: `monotonic`, `epoch` and `call_at` are given.
 """

@@ -109,6 +109,8 @@ def escape_glob(text: str) -> str:
 def compile_conditions(conditions: Iterable[ConditionRecord]) -> Callable[[Event], bool]:
     """Return the function that tells whether all conditions hold for an event: its attributes, and its envelope."""
     conditions = tuple(conditions)
+    if len(conditions) == 1 and conditions[0].operator == "eq" and conditions[0].key not in ENVELOPE:
+        return _equal(conditions[0].key, conditions[0].value)
     choices = [_compile_any(condition.value) for condition in conditions if condition.operator == "any"]
     tests = tuple((c.key, _compile(c.operator, c.value)) for c in conditions if c.operator != "any")
 
@@ -127,6 +129,16 @@ def compile_conditions(conditions: Iterable[ConditionRecord]) -> Callable[[Event
     if not choices:
         return matches
     return lambda event: matches(event) and all(choice(event) for choice in choices)
+
+
+def _equal(key: str, wanted: Any) -> Callable[[Event], bool]:
+    """What nearly every subscription asks: one attribute, literally. Small and quick, for there are many."""
+
+    def matches(event: Event) -> bool:
+        value = event.attributes.get(key, _ABSENT)
+        return value == wanted or (type(value) is list and wanted in value)
+
+    return matches
 
 
 def _compile_any(filters: Any) -> Callable[[Event], bool]:

@@ -23,9 +23,6 @@ from ..contract.event_log import FROM_NOW_ON, is_cursor
 from ..contract.events import (
     CATALOGUE,
     E_LIMIT_HIT,
-    E_SUB_CANCELLED,
-    E_SUB_CREATED,
-    E_SUB_EXPIRED,
     E_SUB_FAILED,
     E_SUB_FIRED,
     Event,
@@ -34,33 +31,26 @@ from ..contract.subscriptions import SubscriptionRecord
 from ..errors import InvalidWord, NoSuchRoute, TooLate, TransactionCancelled, TransactionFinal, line_of
 from ..ports import EventBus
 from .attributes import checked_attributes
-from .deadlines import Deadlines
 from .filters import Filter, check_attribute, compile_filter, event_type, filter_of
-from .index import SubscriptionIndex
 from .lanes import MAX_PENDING, Lanes, within
+from .registry import DURABLE, MAX_SUBSCRIPTIONS, STANDING, Registry
 from .reports import Reports
 from .stream import EventStream
-from .subscription import CANCELLED, EXPIRED, FAILED, LIVE, MATCHED, Handler, Options, Owner, Subscription, WaitResult
+from .subscription import CANCELLED, FAILED, LIVE, MATCHED, Handler, Options, Owner, Subscription, WaitResult
 
 __all__ = ["DURABLE", "MAX_NESTING", "MAX_PENDING", "MAX_SUBSCRIPTIONS", "MAX_TIMEOUT", "EventRouting"]
 
 MAX_TIMEOUT = 86_400.0  # seconds; what waits longer belongs into the database
-MAX_SUBSCRIPTIONS = 100_000  # of one worker; the design target is half of it
 MAX_PER_OWNER = 128  # of one transaction
 MAX_NESTING = 8  # events raised by handlers of events raised by handlers …
-
-STANDING = "standing"
-"The `kind` of a subscription that a script declares: it lives with the script, whatever happens."
-DURABLE = "none"
-"The `bind` of a subscription that is bound to nothing, and kept for all workers."
 
 log = logging.getLogger("sipcore.ebr")
 
 Dedup = str | Callable[[Event], Hashable]
 
 
-class EventRouting:
-    """The subscriptions of one worker.
+class EventRouting(Registry):
+    """The event-based routing of one worker, with its subscriptions.
 
     `run` starts a coroutine and owns it from then on; `timers` is `loop.call_at` or stands in for it, and works on the
     same clock as `monotonic`.
@@ -76,37 +66,18 @@ class EventRouting:
         run: Callable[[Coroutine[Any, Any, None]], object],
         timers: Callable[..., Any],
     ) -> None:
-        self._bus = bus
+        super().__init__(bus, monotonic, timers)
         self._worker = worker
         self._new_id = new_id
-        self._monotonic = monotonic
         self._epoch = epoch
-        self._index = SubscriptionIndex()
-        self._live: dict[str, Subscription] = {}
-        self._owners: dict[int, Owner] = {}
         self._lanes = Lanes(run, self)
-        self._deadlines = Deadlines(self._live, self._expire, monotonic, timers)
         self._reports = Reports(self._report, self.wants, monotonic, worker)
-        self._made = 0
         self.evaluations = 0
         "How many filters have been evaluated."
         self.fired = 0
         "How many subscriptions events have fired."
         self.dropped = 0
         "How many events or fires were given up to a limit."
-
-    @property
-    def count(self) -> int:
-        """How many subscriptions are live."""
-        return len(self._live)
-
-    def live(self) -> Iterable[Subscription]:
-        """The live subscriptions, oldest first; to look again for each after the store was away."""
-        return tuple(self._live.values())
-
-    def find(self, subscription_id: str) -> Subscription | None:
-        """The live subscription of that id."""
-        return self._live.get(subscription_id)
 
     def notify_on_event(
         self,
@@ -309,36 +280,6 @@ class EventRouting:
             self._lanes.start(subscription.owner)
         return matches
 
-    def release(self, bound_to: object, why: str, bind: str = "") -> int:
-        """Cancel all subscriptions bound to an object (that very one, not an equal one); return how many there were.
-
-        With `bind` only those that were bound by that name. Whoever waits is told `cancelled` when `why` speaks of
-        cancelling, else `gone`.
-        """
-        owner = self._owners.get(id(bound_to))
-        if owner is None:
-            return 0
-        if owner.pending and not bind:
-            owner.pending.clear()
-        elif owner.pending:
-            kept = [each for each in owner.pending if each[0].record.bind != bind]
-            owner.pending.clear()
-            owner.pending.extend(kept)
-        released = [each for each in owner.subscriptions.values() if not bind or each.record.bind == bind]
-        for subscription in released:
-            self._cancel(subscription, why)
-        return len(released)
-
-    def cancel(self, subscription_id: str, why: str) -> bool:
-        """End one subscription, as its owner or an administrator asks; False when it is not live."""
-        subscription = self._live.get(subscription_id)
-        if subscription is None:
-            return False
-        self._cancel(subscription, why)
-        return True
-
-    # -- subscribing and ending
-
     def _subscribe(
         self,
         events: str | Iterable[str],
@@ -389,82 +330,6 @@ class EventRouting:
                 from_cursor, partial(self._read, subscription), partial(self._log_is_shorter, call_uid)
             )
         return subscription
-
-    def _add(
-        self,
-        compiled: Filter,
-        record: SubscriptionRecord,
-        seconds: float,
-        owner: Owner,
-        route: Handler | None,
-        waiter: asyncio.Future[WaitResult] | None,
-        max_fires: int,
-        options: Options | None,
-    ) -> Subscription:
-        if len(self._live) >= MAX_SUBSCRIPTIONS:
-            raise self._reports.limit_hit("subscriptions", MAX_SUBSCRIPTIONS)
-        self._made += 1
-        subscription = Subscription(
-            self,
-            record,
-            compiled,
-            owner,
-            order=self._made,
-            deadline=self._monotonic() + seconds,
-            route=route,
-            waiter=waiter,
-            max_fires=max_fires,
-            options=options,
-        )
-        self._live[record.id] = subscription
-        owner.subscriptions[record.id] = subscription
-        if owner.bound_to is not None:
-            self._owners[id(owner.bound_to)] = owner
-        if options is None or not options.reads_log:
-            self._index.add(subscription)
-        if record.kind != STANDING:
-            self._deadlines.add(subscription)
-        self._reports.tell(E_SUB_CREATED, subscription)
-        return subscription
-
-    def _cancel(self, subscription: Subscription, why: str) -> None:
-        outcome = "cancelled" if "cancel" in why else "gone"
-        if self._end(subscription, CANCELLED, WaitResult(outcome), why):
-            self._reports.tell(E_SUB_CANCELLED, subscription, why=why)
-
-    def _expire(self, subscription: Subscription) -> None:
-        options = subscription.options
-        last = options is not None and options.on_expire is not None
-        if last:
-            self._lanes.put(subscription, None, self._monotonic())
-        if self._end(subscription, EXPIRED, WaitResult("timeout")):
-            self._reports.tell(E_SUB_EXPIRED, subscription)
-            if last:
-                self._lanes.start(subscription.owner)
-
-    def _end(self, subscription: Subscription, state: str, result: WaitResult | None = None, why: str = "") -> bool:
-        """The one way out of being live. What was matched before still runs, unless cancelled or failed."""
-        if self._live.pop(subscription.id, None) is None:
-            return False
-        subscription.state = state
-        options = subscription.options
-        reads_log = options is not None and options.reads_log
-        if not reads_log:
-            self._index.remove(subscription)
-        owner = subscription.owner
-        owner.subscriptions.pop(subscription.id, None)
-        self.lane_is_idle(owner)
-        waiter = subscription.waiter
-        if waiter is not None and result is not None and not waiter.done():
-            waiter.set_result(result)
-        if reads_log:
-            if options.stop_reading is not None:
-                options.stop_reading()
-        elif subscription.record.bind != DURABLE:
-            self._bus.unsubscribe(subscription.record)
-        if options is not None and options.ended is not None:
-            options.ended(subscription, why or state)
-        return True
 
     # -- events
 
@@ -570,11 +435,6 @@ class EventRouting:
         if not owner.overflowed:
             owner.overflowed = True  # said once, until it has caught up
             self._reports.limit_hit("pending events of one call", MAX_PENDING, subscription.record.call_uid)
-
-    def lane_is_idle(self, owner: Owner) -> None:
-        """Forget an owner of which nothing is left."""
-        if owner.bound_to is not None and not (owner.subscriptions or owner.running or owner.pending):
-            self._owners.pop(id(owner.bound_to), None)
 
 
 def _dedup_key(events: str | Iterable[str], dedup: Dedup | None) -> Callable[[Event], Hashable] | None:

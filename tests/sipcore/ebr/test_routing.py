@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+import tracemalloc
 
 import pytest
 
@@ -474,6 +475,21 @@ async def test_an_event_costs_only_the_subscriptions_for_its_own_aor():
     assert unindexed.fires == 0
     await world.settle()
     assert len(heard) == 1
+
+
+async def test_a_live_subscription_takes_less_than_two_kilobytes():
+    world, heard = World(), Heard()
+    owners = [object() for _ in range(2_000)]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number, owner in enumerate(owners):
+            world.events.notify_on_event(CONTACTS, {"aor": f"{number}@t1"}, heard, 20, bound_to=owner)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (after - before) / len(owners) < 2048
 
 
 async def test_subscriptions_fire_in_the_order_in_which_they_were_made():

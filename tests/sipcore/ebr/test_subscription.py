@@ -296,7 +296,7 @@ async def test_what_nobody_waits_for_is_not_made():
 
 
 async def test_a_worker_has_room_for_so_many_and_says_once_a_second_that_it_is_full(monkeypatch):
-    monkeypatch.setattr("sipcore.ebr.routing.MAX_SUBSCRIPTIONS", 3)
+    monkeypatch.setattr("sipcore.ebr.registry.MAX_SUBSCRIPTIONS", 3)
     world, told = World(), Heard()
     world.events.notify_on_event(E_LIMIT_HIT, None, told, 60, match_all=True)
     for _ in range(2):
