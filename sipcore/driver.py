@@ -14,7 +14,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-from .contract.events import E_TX_CREATED, E_TX_FINAL
+from .contract.events import E_FLOW_CLOSED, E_FLOW_OPEN, E_TX_CREATED, E_TX_FINAL
 from .contract.flow import Flow
 from .ebr import EventRouting
 from .errors import MalformedMessage, StoreUnavailable, TooLate
@@ -106,6 +106,16 @@ class Driver:
         """A connection is gone."""
         self.core.flow_closed(flow, self._loop.time())
         self.touched()
+
+    def flow_observed(self, flow: Flow, what: str) -> None:
+        """A connection is `open`, or was closed, and why; told to those who want to know before anything is done about it."""
+        about = {"flow_id": flow.id, "transport": flow.transport, "peer": f"{flow.host}:{flow.port}"}
+        if what == "open":
+            if self.routing.wants(E_FLOW_OPEN):
+                self.routing.tell(E_FLOW_OPEN, about)
+        elif self.routing.wants(E_FLOW_CLOSED):
+            aors = list(self._environment.location.held_over(flow.connection))
+            self.routing.tell(E_FLOW_CLOSED, {**about, "reason": what, "aors": aors})
 
     def transport_failed(self, transaction: Any) -> None:
         """A message could not be sent."""

@@ -94,6 +94,7 @@ class Worker:
             else (lambda message, flow: self._driver.message_received(message, flow)),
             on_malformed=lambda data, error, flow: self._driver.malformed_received(data, error, flow),
             on_closed=self._flow_closed,
+            observed=lambda flow, what: self._driver.flow_observed(flow, what),
             on_error=self._unsent,
             after_batch=lambda: self._driver.pump(),
             elsewhere=lambda data, flow, transaction: (

@@ -15,7 +15,10 @@ from .arrival import Arrival
 from .limits import TransportLimits
 from .stream import StreamConnection
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "Observed"]
+
+Observed = Callable[[Flow, str], None]
+"Told that a connection is `open`, and why it was closed: peer, timeout, error, idle or shutdown."
 
 
 class Connections:
@@ -33,12 +36,14 @@ class Connections:
         local_host: str | None = None,
         run: str = "",
         elsewhere: Callable[[bytes, Flow, Any], bool] | None = None,
+        observed: Observed = lambda flow, what: None,
     ) -> None:
         self._transport_name = transport_name
         self._loop = loop
         self._arrival = arrival
         self._after_batch = after_batch
         self._on_closed = on_closed
+        self._observed = observed
         self._failed = failed
         self._limits = limits
         self._local_host = local_host
@@ -133,6 +138,7 @@ class Connections:
         self._by_name[flow.connection] = connection
         self._by_peer[made_to or (flow.host, flow.port)] = connection
         self._per_host[flow.host] += 1
+        self._observed(flow, "open")
         return True
 
     def closed(self, connection: StreamConnection) -> None:
@@ -148,13 +154,14 @@ class Connections:
             del self._per_host[flow.host]
         if not self._by_name:
             self._none_left.set()
+        self._observed(flow, connection.why_closed)
         self._on_closed(flow)
 
     def _sweep(self) -> None:
         now = self._loop.time()
         for connection in list(self._by_name.values()):
             if connection.is_overdue(now):
-                connection.abort()
+                connection.abort("idle")
         self._sweeper = self._loop.call_later(self._limits.sweep_seconds, self._sweep)
 
     async def close(self) -> None:
@@ -165,7 +172,7 @@ class Connections:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for connection in list(self._by_name.values()):
-            connection.close()
+            connection.close("shutdown")
         if self._by_name:
             self._none_left.clear()
             with contextlib.suppress(TimeoutError):

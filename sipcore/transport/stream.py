@@ -62,6 +62,8 @@ class StreamConnection(asyncio.Protocol):
         self.flow = Flow(transport_name, "", 0, name)
         "Where messages of this connection come from; the peer is filled in once it is open."
         self.is_open = False
+        self.why_closed = ""
+        "peer, timeout, error, idle or shutdown, once it has been."
         self.last_sign = loop.time()
         "Loop seconds of the last octets received."
         self._incomplete_since: float | None = self.last_sign
@@ -121,6 +123,8 @@ class StreamConnection(asyncio.Protocol):
         self._after_batch()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        by_peer = exc is None or isinstance(exc, ConnectionError)  # a FIN or a RST, both are his
+        self._closing("peer" if by_peer else "timeout" if isinstance(exc, TimeoutError) else "error")
         self._end(exc if isinstance(exc, OSError) else ConnectionResetError("the connection was closed"))
 
     # Called by the owner.
@@ -146,7 +150,7 @@ class StreamConnection(asyncio.Protocol):
         transport.write(data)
         if transport.get_write_buffer_size() > self._limits.write_buffer:
             # A peer that does not read must not make us hold what others would have sent to it.
-            transport.abort()
+            self.abort()
 
     def is_overdue(self, now: float) -> bool:
         """Whether it has been idle, or a message has been incomplete, for too long."""
@@ -158,15 +162,21 @@ class StreamConnection(asyncio.Protocol):
         """It will never be open."""
         self._end(error)
 
-    def close(self) -> None:
+    def close(self, why: str = "error") -> None:
         """Close, once what has been written is out."""
+        self._closing(why)
         if self._transport is not None:
             self._transport.close()
 
-    def abort(self) -> None:
+    def abort(self, why: str = "error") -> None:
         """Close at once."""
+        self._closing(why)
         if self._transport is not None:
             self._transport.abort()
+
+    def _closing(self, why: str) -> None:
+        """The first reason is the reason."""
+        self.why_closed = self.why_closed or why
 
     def _end(self, error: OSError) -> None:
         if self._was_closed:

@@ -13,7 +13,7 @@ from ..contract.flow import Flow
 from ..errors import ConfigurationError, MalformedMessage
 from ..syntax import Request, Response
 from .arrival import Arrival
-from .connections import Connections
+from .connections import Connections, Observed
 from .limits import TransportLimits
 from .resolver import Resolver, is_numeric
 from .udp import UdpSocket
@@ -43,7 +43,7 @@ class Transports:
     `on_message` and `on_malformed` are called for each message as it is read, `after_batch` once when everything that had
     arrived together has been handed over: that is the moment to pump the core. `on_closed` tells of each stream connection
     that ends. `on_error` tells, always in a later turn of the loop, that what was sent with that transaction did not go.
-    `elsewhere` is asked to send over a connection that is none of this worker's, and says whether it could.
+    `observed` is told of connections that open and close, and why. `elsewhere` is asked to send over a connection that is none of this worker's, and says whether it could.
     """
 
     def __init__(
@@ -56,11 +56,13 @@ class Transports:
         after_batch: Callable[[], None] = lambda: None,
         limits: TransportLimits | None = None,
         elsewhere: Callable[[bytes, Flow, Any], bool] | None = None,
+        observed: Observed = lambda flow, what: None,
     ) -> None:
         self._config = config
         self._limits = limits or TransportLimits()
         self._arrival = Arrival(on_message, on_malformed)
         self._on_closed = on_closed
+        self._observed = observed
         self._on_error = on_error
         self._after_batch = after_batch
         self._elsewhere = elsewhere
@@ -112,6 +114,7 @@ class Transports:
             local_host=None if is_wildcard else host,
             run=self.run,
             elsewhere=self._elsewhere,
+            observed=self._observed,
         )
         self._servers.append(await loop.create_server(tcp.accept, sock=listening, backlog=BACKLOG))
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from sipcore.contract.events import E_SUB_CANCELLED, E_TX_CREATED, E_TX_FINAL, E_UL_CONTACT_INSERT
+from sipcore.contract.events import (
+    E_FLOW_CLOSED,
+    E_FLOW_OPEN,
+    E_SUB_CANCELLED,
+    E_TX_CREATED,
+    E_TX_FINAL,
+    E_UL_CONTACT_INSERT,
+)
+from sipcore.contract.flow import Flow
+from sipcore.contract.location import BindingChanges
+from sipcore.contract.records import replace
 
 from .scripted import Start, heard, said
 
@@ -298,3 +308,22 @@ async def other(request):
         assert (final.name, final.tx, final.code, final.origin) == (E_TX_FINAL, created.tx, 404, "local")
         assert created.cause_id == final.cause_id == created.tx
         assert not [event for event in world.events if event.name in (E_TX_CREATED, E_TX_FINAL)]
+
+
+def test_flows_are_told_to_those_who_ask_with_whom_they_reached(script: Start) -> None:
+    with script("@request_route()\nasync def other(request):\n    request.reply(404)\n") as world:
+        flow = Flow("tcp", "198.51.100.7", 40112, "1f-1")
+        world.do(world.driver.flow_observed, flow, "open")
+        events = heard(world, E_FLOW_OPEN, E_FLOW_CLOSED)
+        bob = world.phone("102")
+        held = replace(world.bindings(bob)[0], transport="tcp", connection="1f-1", key="m1")
+        world.run(world.location.update(bob.aor, lambda before: BindingChanges(bob.aor, (held,), inserted=(held,))))
+
+        world.do(world.driver.flow_observed, flow, "open")
+        world.do(world.driver.flow_observed, flow, "idle")
+
+        about = {"flow_id": "tcp:198.51.100.7:40112#1f-1", "transport": "tcp", "peer": "198.51.100.7:40112"}
+        assert [(event.name, event.attributes) for event in events] == [
+            (E_FLOW_OPEN, about),
+            (E_FLOW_CLOSED, {**about, "reason": "idle", "aors": [bob.aor]}),
+        ]

@@ -38,6 +38,8 @@ class Listening:
 
     def __init__(self, settings=None, limits=None):
         self._heard = asyncio.Queue()
+        self.observed = []
+        "What has become of connections: flow, and `open` or why it closed."
         self.transports = Transports(
             settings or Settings(),
             on_message=lambda message, flow: self._heard.put_nowait(("message", message, flow)),
@@ -46,6 +48,7 @@ class Listening:
             on_error=lambda transaction, error: self._heard.put_nowait(("error", transaction, error)),
             after_batch=lambda: self._heard.put_nowait(("batch",)),
             limits=limits or TransportLimits(),
+            observed=lambda flow, what: self.observed.append((flow, what)),
         )
 
     async def hear(self, *kinds):
