@@ -100,7 +100,11 @@ def _responses(operation: Operation) -> Iterator[tuple[str, Any]]:
     if operation.returns is None:
         yield "204", {"description": "done"}
     else:
-        yield "200", {"description": "found", "content": {"application/json": {"schema": operation.returns}}}
+        words = {200: "found", 201: "made", 202: "taken on"}[operation.status]
+        yield (
+            str(operation.status),
+            {"description": words, "content": {"application/json": {"schema": operation.returns}}},
+        )
     refusals = REFUSALS | dict(operation.refusals)
     for status in sorted(refusals):
         problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -53,6 +53,8 @@ class Operation:
     answer: Callable[[Call], Any]
     returns: Mapping[str, Any] | None = None
     "JSON Schema of the answer; None for no content."
+    status: int = 200
+    "Of an answer with content."
     parameters: tuple[Parameter, ...] = ()
     body: Mapping[str, Any] | None = None
     "JSON Schema of the request's body, where there is one."
@@ -110,7 +112,7 @@ def _carried_out(operation: Operation, request: HttpRequest, arguments: Mapping[
         )
     body = _body(request) if operation.body is not None else None
     answer = operation.answer(Call(request, caller, arguments, body))
-    return HttpResponse(status=204) if answer is None else JsonResponse(answer)
+    return HttpResponse(status=204) if answer is None else JsonResponse(answer, status=operation.status)
 
 
 def _body(request: HttpRequest) -> Any:

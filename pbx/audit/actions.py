@@ -7,8 +7,17 @@ from typing import Any
 
 from .models import AuditEntry
 
-__all__ = ["SUBSCRIPTION_KILLED", "SUBSCRIPTION_TO_BE_KILLED", "TOKEN_CREATED", "note"]
+__all__ = [
+    "PUSH_DEVICE_ADDED",
+    "PUSH_DEVICE_REMOVED",
+    "SUBSCRIPTION_KILLED",
+    "SUBSCRIPTION_TO_BE_KILLED",
+    "TOKEN_CREATED",
+    "note",
+]
 
+PUSH_DEVICE_ADDED = "push-device.added"
+PUSH_DEVICE_REMOVED = "push-device.removed"
 SUBSCRIPTION_KILLED = "subscription.killed"
 SUBSCRIPTION_TO_BE_KILLED = "subscription.kill-unconfirmed"
 "Its worker was told and has not answered."

@@ -40,7 +40,7 @@ def test_every_operation_says_who_may_and_what_comes_back(document):
             assert operation["summary"], path
             assert operation["security"][0]["token"][0] in SCOPES
             assert {"400", "401", "403", "503"} < operation["responses"].keys()
-            assert {"200", "204"} & operation["responses"].keys()
+            assert {"200", "201", "202", "204"} & operation["responses"].keys()
             named = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
             assert named == set(re.findall(r"\{(\w+)\}", path))
     assert len(ids) == len(set(ids)) >= 4
