@@ -32,7 +32,8 @@ from .proxy.events import (
 from .proxy.request import ServerRequest
 from .script.environment import Environment
 from .script.faults import Faults
-from .script.request import RETRY_AFTER, RequestContext
+from .script.registrar_words import RETRY_AFTER
+from .script.request import RequestContext
 from .script.route_table import RouteTable
 from .script.running import Runner
 from .syntax import Request, Response

@@ -28,8 +28,8 @@ from .ebr import Inspection, compile_conditions
 from .errors import ScriptError, StoreUnavailable
 from .jobs import CeleryJobs
 from .registrar import drop_connection, expire
+from .script.contact_events import announce
 from .script.last_good import LastGood
-from .script.request import announce
 from .script.transaction import TransactionRef
 from .siblings import Errand, Handover, SiblingLink
 from .store.redis_store import RedisStore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..contract.events import (
     E_UL_AOR_DELETE,
@@ -16,7 +16,10 @@ from ..contract.events import (
 from ..contract.location import Binding, BindingChanges
 from ..contract.records import to_dict
 
-__all__ = ["TABLE", "are_mere_refreshes", "contact_attributes", "events_of"]
+if TYPE_CHECKING:
+    from ..ebr import EventRouting
+
+__all__ = ["TABLE", "announce", "are_mere_refreshes", "contact_attributes", "events_of"]
 
 TABLE = "location"
 "The attribute `domain` of these events is, as in OpenSIPS, the name of the location table and not a SIP domain."
@@ -115,3 +118,27 @@ def contact_attributes(binding: Binding, epoch: float) -> dict[str, Any]:
         "pn_prid_hash": push.prid_hash if push else "",
         "replicated": False,
     }
+
+
+def announce(
+    routing: EventRouting,
+    changes: BindingChanges,
+    epoch: float,
+    before: Sequence[Binding] = (),
+    cause_id: str = "",
+) -> None:
+    """Raise the E_UL_* events of a change that has been stored; `before` are the bindings as they were, and `cause_id` says
+    which request has changed them.
+
+    Phones refresh what they have every few minutes, which is most of what a registrar does and tells nobody anything,
+    unless a call waits for that very phone: it has woken up without having been missed.
+    """
+
+    def tell() -> None:
+        for name, attributes in events_of(changes, epoch, before):
+            routing.tell(name, attributes, cause_id=cause_id)
+
+    if are_mere_refreshes(before, changes):
+        routing.when_awaited(E_UL_CONTACT_UPDATE, {"aor": changes.aor}, tell)
+    else:
+        tell()

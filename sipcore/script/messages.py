@@ -46,6 +46,11 @@ def kept_message(request: Request, epoch: float) -> dict[str, Any] | None:
 async def deliver_message(environment: Environment, phone: Binding, message: Mapping[str, Any]) -> int:
     """Send a kept message to a phone, with the time it was sent at, and return the status that the phone answers."""
     answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def ended(status: int) -> None:
+        if not answered.done():  # else the route was cancelled meanwhile
+            answered.set_result(status)
+
     [target] = targets_of([phone], "event", environment.is_elsewhere)
     sent_at = datetime.fromtimestamp(int(message["sent_at"]), UTC)
     environment.core.originate(
@@ -55,7 +60,7 @@ async def deliver_message(environment: Environment, phone: Binding, message: Map
         to=message["to"],
         headers=[("Date", format_datetime(sent_at, usegmt=True)), ("Content-Type", message["content_type"])],
         body=message["body"].encode(),
-        ended=lambda status: answered.done() or answered.set_result(status),
+        ended=ended,
         now=environment.monotonic(),
     )
     environment.touched()

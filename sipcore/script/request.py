@@ -1,54 +1,32 @@
 """A request as the routing script sees it: who asks for whom, and the words that answer.
 
-Words named as in OpenSIPS do what they do there, apart from what their docstring says. Every word that waits returns at
+Here is what it reads, and how it answers and forwards; words of one kind are in files of their own: `registrar_words`,
+`wake_words`, `branch_words` and `event_words`. Words named as in OpenSIPS do what they do there, apart from what their docstring says. Every word that waits returns at
 once when what it asks for is in memory.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..contract.aor import make_aor
 from ..contract.directory import PickupGroupRecord, SubscriberRecord
-from ..contract.events import (
-    E_PUSH_FAILED,
-    E_PUSH_REQUESTED,
-    E_PUSH_SENT,
-    E_PUSH_SUPPRESSED,
-    E_PUSH_TOKEN_INVALID,
-    E_UL_CONTACT_INSERT,
-    E_UL_CONTACT_REFRESH,
-    E_UL_CONTACT_UPDATE,
-    Event,
-)
-from ..contract.jobs import FORGET_PUSH_DEVICE, LEARN_PUSH_DEVICE, SEND_WAKEUP, Job
-from ..contract.location import Binding, BindingChanges
-from ..errors import (
-    MalformedMessage,
-    RegisterRefused,
-    StoreUnavailable,
-    TransactionCancelled,
-    TransactionFinal,
-    TransactionGone,
-)
-from ..registrar import Register, apply_register, ok_headers, push_keys_dropped, push_report
+from ..contract.events import Event
+from ..contract.location import Binding
+from ..errors import MalformedMessage, TransactionCancelled, TransactionFinal, TransactionGone
 from .branch_words import BranchWords, Tried
-from .contact_events import TABLE, are_mere_refreshes, contact_attributes, events_of
 from .event_words import EventWords
-from .late_phones import LatePhones, cause_of_end
 from .messages import kept_message
 from .phones import Phone, binding_of_request, taking, targets_of
+from .registrar_words import RegistrarWords
 from .transaction import TransactionRef
-from .waking import AwaitedDevices, push_ended
+from .wake_words import WakeWords
+from .waking import AwaitedDevices
 
 if TYPE_CHECKING:
     from ..contract.flow import Flow
-    from ..ebr.routing import EventRouting
-    from ..proxy.events import FinalSent
     from ..proxy.request import ServerRequest
     from ..syntax import Request
     from .environment import Environment
@@ -57,10 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RequestContext"]
 
-RETRY_AFTER = 10  # seconds, in a 503 while the store is away
 
-
-class RequestContext(BranchWords, EventWords):
+class RequestContext(RegistrarWords, WakeWords, BranchWords, EventWords):
     """One request and the words that answer it. A route must answer, fork or hold; if it does none, 500 is sent."""
 
     __slots__ = (
@@ -109,11 +85,6 @@ class RequestContext(BranchWords, EventWords):
         """End what is bound to the call that it began."""
         if self._ref is not None:
             self._environment.routing.release(self._ref, why)
-
-    def ended(self, final: FinalSent) -> None:
-        """The final response has been sent: phones that were pushed for it and come too late are shown how it ended."""
-        if self.awaited is not None and self.callee is not None:  # a call: a message that came too late is lost
-            LatePhones(self._environment, self.handle, self.awaited, cause_of_end(final)).wait(self.callee.aor)
 
     # What a script reads.
 
@@ -197,17 +168,6 @@ class RequestContext(BranchWords, EventWords):
             env.core.reply(handle, status, reason, headers, now=env.monotonic(), body=body)
             env.touched()
 
-    def progress(self, status: int, reason: str | None = None) -> None:
-        """Send the caller a provisional response of our own, unless a phone has rung already: it knows better.
-
-        Nor to a caller who insists on reliable ones (RFC 3262), for there is no dialog that his PRACK could go to.
-        """
-        context = self.handle.context
-        if context is not None and context.has_rung:
-            return
-        if self.method == "INVITE" and "100rel" not in self.request.values("require"):
-            self.reply(status, reason)
-
     async def authenticate(self) -> SubscriberRecord | None:
         """Return the subscriber who asks, or None when the request has been challenged or refused."""
         self.caller = await self._environment.authentication(self)
@@ -220,103 +180,6 @@ class RequestContext(BranchWords, EventWords):
     async def group(self, group_id: str) -> PickupGroupRecord | None:
         """Return a pickup group, None when there is none."""
         return await self._environment.directory.group(group_id)
-
-    # Registrar.
-
-    async def save(self) -> BindingChanges | None:
-        """Do what the REGISTER asks: stored, then answered, then announced. None when it was refused.
-
-        The E_UL_* events are raised after the 200, so that the INVITE that an event brings to a phone follows the
-        200 to its REGISTER. When the bindings cannot be kept the answer is 503; a call that waits here for that very
-        phone is told all the same, and nobody else.
-        """
-        env, aor = self._environment, self.to_aor
-        if aor is None:
-            self.reply(403, "Domain not served here")
-            return None
-        register, epoch = Register(self.request), env.epoch()
-        before: Sequence[Binding] = ()
-
-        def change(current: Sequence[Binding]) -> BindingChanges:
-            nonlocal before
-            before = current
-            return apply_register(
-                register,
-                aor,
-                current,
-                limits=env.limits,
-                epoch=epoch,
-                flow=self.flow,
-                worker=env.worker,
-                socket=env.socket_of(self.flow),
-                push_providers=env.push_providers,
-                edge=env.edge,
-            )
-
-        try:
-            changes = await env.location.update(aor, change)
-            headers = ok_headers(
-                register,
-                changes.bindings,
-                epoch=epoch,
-                limits=env.limits,
-                push_providers=env.push_providers,
-                vapid=env.vapid,
-            )
-        except RegisterRefused as refused:
-            self.reply(refused.status_hint, str(refused) or None, refused.headers)
-            return None
-        except StoreUnavailable:
-            self.reply(503, headers=[("Retry-After", str(RETRY_AFTER))])
-            await self._tell_who_waits_here(aor, change, epoch)
-            return None
-        self.reply(200, headers=headers)
-        if env.core.edge_hops:
-            env.core.phone_is_awake(self.flow, now=env.monotonic())
-        self._tell_push(register, before, changes)
-        announce(env.routing, changes, epoch, before, self.handle.id)
-        return changes
-
-    async def _tell_who_waits_here(
-        self, aor: str, change: Callable[[Sequence[Binding]], BindingChanges], epoch: float
-    ) -> None:
-        """The phone has shown that it is awake and where: what is not stored is no fact for others, but it can ring."""
-        env = self._environment
-        if not env.routing.waits_here(E_UL_CONTACT_INSERT, {"aor": aor}):
-            return
-        known: Sequence[Binding] = ()
-        with suppress(StoreUnavailable):
-            known = await env.location.lookup(aor)
-        with suppress(RegisterRefused):
-            for name, attributes in events_of(change(known), epoch, known):
-                if name in (E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE):
-                    env.routing.tell_here(name, attributes, cause_id=self.handle.id)
-
-    def _tell_push(self, register: Register, before: Sequence[Binding], changes: BindingChanges) -> None:
-        """What the REGISTER says about waking this phone goes to the web side, token and all, and stays nowhere here."""
-        jobs, aor = self._environment.jobs, changes.aor
-        if not (
-            changes.removed or changes.is_empty or any(map(_push_of, before)) or any(map(_push_of, changes.bindings))
-        ):
-            return
-        if any(binding.push for binding in (*changes.inserted, *changes.updated)):
-            for report in push_report(register, changes.bindings):
-                details = {
-                    "key": report.key,
-                    "provider": report.provider,
-                    "param": report.param,
-                    "prid": report.prid,
-                    "instance_id": report.instance_id,
-                    "user_agent": register.user_agent,
-                    "expires_at": report.expires_at,
-                    "refreshes_itself": report.refreshes_itself,
-                }
-                jobs.submit(Job(LEARN_PUSH_DEVICE, {"aor": aor, **details}))
-        if changes.removed or changes.is_empty or any(binding.push for binding in before):
-            for key in push_keys_dropped(register, before, changes):
-                jobs.submit(Job(FORGET_PUSH_DEVICE, {"aor": aor, "key": key}))
-                about = {"aor": aor, "device": key, "provider": "", "reason": "unregistered"}
-                self._environment.routing.tell(E_PUSH_TOKEN_INVALID, about, cause_id=self.handle.id)
 
     async def lookup(self, aor: str, *, any_method: bool = False, limit: int | None = None) -> tuple[Binding, ...]:
         """Return the bindings of an AoR whose phone takes this method and can be reached, best q first and the latest
@@ -404,68 +267,6 @@ class RequestContext(BranchWords, EventWords):
                 return binding
         return await super()._registered_phone()
 
-    # The wake-up.
-
-    async def wake(self, callee: SubscriberRecord, phones: Sequence[Binding] = ()) -> None:
-        """Have a push sent to every push device of the callee; the phone answers by registering.
-
-        What is waited for is a call, or with any other method a message, which must not be shown as a call.
-
-        `phones` are those rung already: their devices are pushed only if they do not ring within a moment, since a
-        connection may look alive when its phone is not. The job leaves once the call is on the board, where whoever
-        pushes looks whether it is still wanted. With `PBX_HOLD=auto` the hold ends as soon as every device
-        has come or has failed for good. What the caller hears meanwhile is set by `PBX_WAITING`.
-        """
-        env = self._environment
-        if self.handle.is_cancelled or self.handle.is_final:
-            return
-        epoch = env.epoch()
-        is_call = self.method == "INVITE"
-        kind = "call" if is_call else "message"
-        seconds = self.settings.wake_seconds if is_call else env.core.limits.non_invite_hold_seconds
-        deadline = epoch + seconds
-        waiting = self.settings.waiting
-        if waiting == "auto":
-            waiting = "100" if phones else "180"
-        self.awaited = AwaitedDevices(callee.push_devices, progress=180 if waiting == "180" else 0)
-        if waiting in ("182", "183"):
-            self.progress(int(waiting), "Push Sent" if waiting == "182" else None)
-        outcomes = (E_PUSH_SENT, E_PUSH_FAILED, E_PUSH_SUPPRESSED, E_PUSH_TOKEN_INVALID)
-        await self.notify_on_event(outcomes, {"aor": callee.aor}, push_ended, seconds)
-        details = {
-            "aor": callee.aor,
-            "kind": kind,
-            "call_uid": self.uid,
-            "call_id": self.call_id,
-            "caller": self.caller.aor if self.caller else self.request.from_.uri_text,
-            "caller_name": self.from_name or (self.caller.display_name if self.caller else ""),
-            "deadline": deadline,
-            "bound": [key for phone in phones if (key := phone.key)],
-            "worker": env.worker,
-        }
-        job = Job(SEND_WAKEUP, details, expires_at=deadline)
-        self._tell_wanted(callee.aor, kind, [phone for phone in phones if phone.push], epoch)
-        if env.tracker.waking(self.handle, callee.push_devices, epoch):
-            env.board.when_shown(self.call_uid, lambda: env.jobs.submit(job))
-        else:
-            env.jobs.submit(job)
-        env.touched()
-
-    def _tell_wanted(self, aor: str, kind: str, phones: Sequence[Binding], epoch: float) -> None:
-        """E_PUSH_REQUESTED, and OpenSIPS's word for it: one for each phone that is bound, or for the AoR when none is."""
-        tell, uid, tx = self._environment.routing.tell, self.uid, self.handle.id
-        tell(E_PUSH_REQUESTED, {"aor": aor, "kind": kind}, call_uid=uid, cause_id=tx)
-        why = {"reason": f"ini-{self.method}", "method": self.method, "req_callid": self.call_id}
-        for phone in phones:
-            tell(E_UL_CONTACT_REFRESH, {**contact_attributes(phone, epoch), **why}, call_uid=uid, cause_id=tx)
-        if not phones:
-            tell(E_UL_CONTACT_REFRESH, {"domain": TABLE, "aor": aor, **why}, call_uid=uid, cause_id=tx)
-
-    def end_hold_when_all_came(self) -> None:
-        """With `PBX_HOLD=auto`, end the hold when no push device is left that may still come."""
-        if self.settings.hold == "auto" and self.awaited is not None and self.awaited.is_complete:
-            self.wait_no_more_branches()
-
     # Calls and pickup.
 
     def call(self, callee: SubscriberRecord) -> None:
@@ -513,30 +314,3 @@ class RequestContext(BranchWords, EventWords):
             return binding_of_request(self.request, aor, self.flow, env.worker, env.edge, env.epoch())
         except MalformedMessage:
             return None
-
-
-_push_of = attrgetter("push")
-
-
-def announce(
-    routing: EventRouting,
-    changes: BindingChanges,
-    epoch: float,
-    before: Sequence[Binding] = (),
-    cause_id: str = "",
-) -> None:
-    """Raise the E_UL_* events of a change that has been stored; `before` are the bindings as they were, and `cause_id` says
-    which request has changed them.
-
-    Phones refresh what they have every few minutes, which is most of what a registrar does and tells nobody anything,
-    unless a call waits for that very phone: it has woken up without having been missed.
-    """
-
-    def tell() -> None:
-        for name, attributes in events_of(changes, epoch, before):
-            routing.tell(name, attributes, cause_id=cause_id)
-
-    if are_mere_refreshes(before, changes):
-        routing.when_awaited(E_UL_CONTACT_UPDATE, {"aor": changes.aor}, tell)
-    else:
-        tell()

@@ -9,7 +9,7 @@ import pytest
 from sipcore.contract.events import E_PUSH_FAILED, E_PUSH_SENT, E_PUSH_SUPPRESSED
 from sipcore.contract.jobs import SEND_WAKEUP, Job
 from sipcore.contract.location import Binding, BindingChanges
-from sipcore.script.request import announce
+from sipcore.script.contact_events import announce
 from sipcore.testing import DOMAIN, Phone, World, pbx
 
 BOB = f"102@{DOMAIN}"
