@@ -153,5 +153,7 @@ NOT_APPLICABLE: dict[str, str] = {
     "H103": "workers do not replicate bindings to one another; a start reads them from the store and raises nothing",
 }
 
-STILL_MISSING: dict[str, str] = {}
+STILL_MISSING: dict[str, str] = {
+    "H104": "the 30 ms are measured by `benchmarks/avalanche.py`, and not asserted",
+}
 "Of a statement that has tests: what they do not show yet."

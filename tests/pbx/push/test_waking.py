@@ -189,6 +189,7 @@ def test_a_phone_that_is_being_rung_is_not_pushed_at_once_and_others_are(
     assert before + 0.4 <= until <= after + 0.4
 
 
+@pytest.mark.acceptance("H30")
 def test_a_phone_that_registered_between_the_look_and_the_push_is_not_pushed_at_once(
     push_server, mobile, put_call, events, second_looks
 ):
