@@ -56,11 +56,18 @@ def check(tree: ast.Module) -> None:
                 whole = f"{node.module}.{alias.name}"
                 _check_module(whole, node.lineno)
                 names[alias.asname or alias.name] = whole
+    own = _own_names(tree)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
             name = _dotted(node, names)
-            if name in CALLS:
+            if name in CALLS and name not in own:
                 raise ScriptError(f"{name} stops every call of this worker; use {CALLS[name]}", line=node.lineno)
+
+
+def _own_names(tree: ast.Module) -> set[str]:
+    """Names that the script gives to things of its own: its `input` is no builtin."""
+    stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return stored | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
 
 
 def _check_module(name: str, line: int) -> None:

@@ -35,6 +35,12 @@ def _words(awaited: bool) -> frozenset[str]:
 AWAITED = _words(True) - _words(False)
 AT_ONCE = _words(False) - _words(True)
 
+USES_OF_A_VALUE = (
+    *(ast.Expr, ast.If, ast.IfExp, ast.While, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.BinOp),
+    *(ast.Attribute, ast.Subscript, ast.For, ast.comprehension, ast.FormattedValue),
+)
+"Where a coroutine is taken for what it would return."
+
 
 def check(tree: ast.Module, module: ModuleType) -> None:
     """Raise ScriptError for the first word that there is not, that lacks its `await`, or that has one too many."""
@@ -48,7 +54,9 @@ def check(tree: ast.Module, module: ModuleType) -> None:
         elif is_event_route(route):
             speakers.update(parameters[1:2])
     for function in functions:
-        _check_awaits(function, speakers.intersection(_parameters(function)))
+        route = vars(module).get(function.name)
+        spoken_to = speakers.intersection(_parameters(function))
+        _check_awaits(function, spoken_to, is_route=is_request_route(route) or is_event_route(route))
 
 
 def _parameters(function: ast.AsyncFunctionDef) -> list[str]:
@@ -65,19 +73,37 @@ def _check_names(function: ast.AsyncFunctionDef, request: str) -> None:
                 raise ScriptError(f"a request has no {word}{hint}", line=node.lineno)
 
 
-def _check_awaits(function: ast.AsyncFunctionDef, speakers: set[str]) -> None:
+def _check_awaits(function: ast.AsyncFunctionDef, speakers: set[str], *, is_route: bool) -> None:
     for parent, child in _parents(function):
-        awaited = isinstance(parent, ast.Await)
         if not isinstance(child, ast.Call) or not isinstance(child.func, ast.Attribute):
             continue
         owner, word = child.func.value, child.func.attr
         if not isinstance(owner, ast.Name) or owner.id not in speakers:
             continue
-        if word in AT_ONCE and awaited:
+        if word in AT_ONCE and isinstance(parent, ast.Await):
             raise ScriptError(f"{word} is not awaited: it is done at once", line=child.lineno)
-        # As an argument it may go to asyncio.gather or the like; anywhere else it is a coroutine that never runs.
-        if word in AWAITED and not awaited and not isinstance(parent, (ast.Call, ast.Starred, ast.List, ast.Tuple)):
+        if word in AWAITED and _is_lost(parent, function, is_route):
             raise ScriptError(f"{word} does nothing without `await`", line=child.lineno)
+
+
+def _is_lost(parent: ast.AST, function: ast.AsyncFunctionDef, is_route: bool) -> bool:
+    """Whether a coroutine that stands there never runs. Handed to asyncio.gather, say, or awaited later, it does."""
+    if isinstance(parent, ast.Return):
+        return is_route
+    if isinstance(parent, (ast.Assign, ast.NamedExpr)):
+        target = parent.target if isinstance(parent, ast.NamedExpr) else parent.targets[0]
+        return isinstance(target, ast.Name) and target.id not in _handed_on(function)
+    return isinstance(parent, USES_OF_A_VALUE)
+
+
+def _handed_on(function: ast.AsyncFunctionDef) -> set[str]:
+    """The names that are awaited in a function, returned, or given to somebody."""
+    return {
+        child.id
+        for parent, child in _parents(function)
+        if isinstance(child, ast.Name)
+        and isinstance(parent, (ast.Await, ast.Call, ast.Return, ast.Starred, ast.List, ast.Tuple, ast.keyword))
+    }
 
 
 def _parents(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:

@@ -43,6 +43,8 @@ def test_what_blocks_is_refused_with_its_line(source: str, line: int, message: s
         "import urllib.parse\nurllib.parse.quote('x')",
         "from http import HTTPStatus",
         "async def r(request):\n    request.input = 1",
+        "async def r(request):\n    input = request.request.body\n    print(input)",
+        "def first(input):\n    return input[0]",
         "import datetime, os\nos.environ.get('X')",
     ],
 )
