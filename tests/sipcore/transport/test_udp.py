@@ -8,6 +8,7 @@ import pytest
 
 from sipcore.contract.flow import Flow
 from sipcore.transport import TransportLimits
+from sipcore.transport.arrival import Arrival
 from sipcore.transport.udp import UdpSocket
 
 from .network import HOST, Listening, Peer, Settings, listening, options
@@ -37,6 +38,44 @@ async def test_the_core_is_pumped_once_for_all_that_arrived_together():
             kinds = [(await worker.hear())[0] for _ in range(7)]
 
             assert kinds == ["message"] * 3 + ["batch"] + ["message"] * 2 + ["batch"]
+
+
+async def test_a_busy_socket_is_looked_at_once_in_a_while_and_a_quiet_one_at_once():
+    async with listening(limits=TransportLimits(rest=0.5)) as worker:
+        with Peer() as phone:
+
+            async def send(number: int) -> None:
+                phone.send(options(call_id=str(number)), worker.transports.port)
+                await asyncio.sleep(0.005)
+
+            for number in range(6):
+                await send(number)
+            together = [(await worker.hear())[0] for _ in range(9)]
+            await asyncio.sleep(1.0)
+            begin = asyncio.get_running_loop().time()
+            await send(6)
+            await worker.hear("message")
+
+            assert together == ["message", "batch"] * 2 + ["message"] * 4 + ["batch"]
+            assert asyncio.get_running_loop().time() - begin < 0.4
+
+
+async def test_a_fault_leaves_no_busy_socket_unread(monkeypatch):
+    async with listening(limits=TransportLimits(rest=0.01)) as worker:
+        with Peer() as phone:
+            for _ in range(2):
+                phone.send(options(), worker.transports.port)
+                await worker.hear("message")
+            faults = []
+            asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+            with monkeypatch.context() as fault:
+                fault.setattr(Arrival, "received", None)
+                phone.send(options(), worker.transports.port)
+                await asyncio.sleep(0.05)
+            phone.send(options(call_id="later"), worker.transports.port)
+
+            assert (await worker.hear("message"))[1].call_id == "later"
+            assert len(faults) == 1
 
 
 async def test_keep_alives_and_stun_are_not_messages():
