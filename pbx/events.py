@@ -27,7 +27,8 @@ NODE = f"web@{socket.gethostname()}"
 def raise_event(name: str, /, *, call_uid: str = "", cause_id: str = "", worker: str = "", **attributes: Any) -> Event:
     """Raise an event of the catalogue; its attributes are those declared there, no more and no fewer.
 
-    With `worker` it is also said to that worker of the SIP side, whose routes may be waiting for it. An event is news and no fact to be kept at any price: with Redis away it is logged and dropped.
+    It is also said to a worker of the SIP side, whose routes may be waiting for it, and which offers it to the others: the
+    one that is named, else any that lives. An event is news and no fact to be kept at any price: with Redis away it is logged and dropped.
     """
     declared = CATALOGUE[name].attributes
     if attributes.keys() != declared.keys():
@@ -37,7 +38,7 @@ def raise_event(name: str, /, *, call_uid: str = "", cause_id: str = "", worker:
     event = Event(event_id, name, now, NODE, attributes, call_uid=call_uid, cause_id=cause_id)
     text = to_json(event).decode()
     pipe = store().pipeline(transaction=False)
-    if worker:
+    if worker or (worker := _any_worker(now)):
         pipe.publish(keys.worker_channel(worker), f'{{"op":"raised","event":{text}}}')
     pipe.xadd(keys.EVENTS_LOG, {ENTRY_FIELD: text}, maxlen=settings.EVENT_RETENTION.entries, approximate=True)
     try:
@@ -45,3 +46,12 @@ def raise_event(name: str, /, *, call_uid: str = "", cause_id: str = "", worker:
     except StoreError as error:
         log.warning("%s was not told to anybody: %s", name, error)
     return event
+
+
+def _any_worker(now: float) -> str:
+    """The name of a SIP worker that lives; empty when none does, or Redis is away."""
+    try:
+        living = store().zrevrangebyscore(keys.WORKERS, "+inf", f"({now!r}", start=0, num=1)
+    except StoreError:
+        return ""
+    return living[0] if living else ""

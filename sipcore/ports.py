@@ -78,6 +78,9 @@ class EventBus(Protocol):
     def unsubscribe(self, record: SubscriptionRecord) -> None:
         """Remove a subscription from the store with the next batch."""
 
+    def offer(self, event: Event) -> None:
+        """Hand an event to subscriptions of other workers only: it has been told to the feed already."""
+
     def publish(self, event: Event) -> None:
         """Hand an event to subscriptions of other workers, and to the event log, with the next batch.
 

@@ -62,6 +62,8 @@ class Occasion:
     caller_name: str = ""
     worker: str = ""
     "The worker whose call waits."
+    cause_id: str = ""
+    "The event that asked for it."
 
     def call(self) -> CallState | None:
         """The call as the board shows it; None when it is over, or the board away: then nothing may be assumed."""
@@ -91,7 +93,9 @@ class Occasion:
 
     def tell(self, event: str, /, **attributes: Any) -> None:
         """Raise an event of this occasion."""
-        raise_event(event, aor=self.aor, call_uid=self.call_uid, worker=self.worker, **attributes)
+        raise_event(
+            event, aor=self.aor, call_uid=self.call_uid, cause_id=self.cause_id, worker=self.worker, **attributes
+        )
 
     def suppressed(self, device: PushDevice, why: str) -> None:
         """Tell that a device was not pushed."""

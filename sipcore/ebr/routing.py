@@ -270,12 +270,14 @@ class EventRouting(Registry):
         return offered
 
     def receive(self, event: Event) -> int:
-        """Take an event that the web side raised and has told the feed itself; return how many local matches it had."""
+        """Take an event that the web side raised and has told the feed itself, and offer it to other workers; return how many
+        local matches it had."""
         if event.name not in CATALOGUE:
             return 0
         now = self._monotonic()
         candidates = self._index.candidates(event.name, event.attributes)
         matches = sum(self._offer(subscription, event, now) for subscription in candidates)
+        self._bus.offer(event)
         for subscription in candidates:
             self._lanes.start(subscription.owner)
         return matches

@@ -7,10 +7,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ..contract.events import (
+    CATALOGUE,
     E_UL_AOR_DELETE,
     E_UL_AOR_INSERT,
     E_UL_CONTACT_DELETE,
     E_UL_CONTACT_INSERT,
+    E_UL_CONTACT_REFRESH,
     E_UL_CONTACT_UPDATE,
 )
 from ..contract.location import Binding, BindingChanges
@@ -19,7 +21,7 @@ from ..contract.records import to_dict
 if TYPE_CHECKING:
     from ..ebr import EventRouting
 
-__all__ = ["TABLE", "announce", "are_mere_refreshes", "contact_attributes", "events_of"]
+__all__ = ["TABLE", "announce", "are_mere_refreshes", "contact_attributes", "events_of", "no_contact_attributes"]
 
 TABLE = "location"
 "The attribute `domain` of these events is, as in OpenSIPS, the name of the location table and not a SIP domain."
@@ -80,6 +82,12 @@ def are_mere_refreshes(before: Sequence[Binding], changes: BindingChanges) -> bo
         if old is None or _lasting(old) != _lasting(binding):
             return False
     return True
+
+
+def no_contact_attributes(aor: str) -> dict[str, Any]:
+    """The same for an AoR without a binding: nothing is known of its phone."""
+    kinds = CATALOGUE[E_UL_CONTACT_REFRESH].attributes
+    return {key: kind() for key, kind in kinds.items()} | {"domain": TABLE, "aor": aor}
 
 
 def _changed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ..contract.events import (
 )
 from ..contract.jobs import SEND_WAKEUP, Job
 from ..contract.location import Binding
-from .contact_events import TABLE, contact_attributes
+from .contact_events import contact_attributes, no_contact_attributes
 from .late_phones import LatePhones, cause_of_end
 from .waking import AwaitedDevices, push_ended
 
@@ -99,23 +99,28 @@ class WakeWords:
             "bound": [key for phone in phones if (key := phone.key)],
             "worker": env.worker,
         }
+        details["cause_id"] = self._tell_wanted(callee.aor, kind, [phone for phone in phones if phone.push], epoch)
         job = Job(SEND_WAKEUP, details, expires_at=deadline)
-        self._tell_wanted(callee.aor, kind, [phone for phone in phones if phone.push], epoch)
         if env.tracker.waking(self.handle, callee.push_devices, epoch):
             env.board.when_shown(self.call_uid, lambda: env.jobs.submit(job))
         else:
             env.jobs.submit(job)
         env.touched()
 
-    def _tell_wanted(self, aor: str, kind: str, phones: Sequence[Binding], epoch: float) -> None:
-        """E_PUSH_REQUESTED, and OpenSIPS's word for it: one for each phone that is bound, or for the AoR when none is."""
+    def _tell_wanted(self, aor: str, kind: str, phones: Sequence[Binding], epoch: float) -> str:
+        """E_PUSH_REQUESTED, and OpenSIPS's word for it: one for each phone that is bound, or for the AoR when none is.
+
+        Returns the id of the first, which is what leads to all that is said about these pushes.
+        """
         tell, uid, tx = self._environment.routing.tell, self.uid, self.handle.id
-        tell(E_PUSH_REQUESTED, {"aor": aor, "kind": kind}, call_uid=uid, cause_id=tx)
+        about = {"aor": aor, "kind": kind}
+        requested = self._environment.routing.raise_event(E_PUSH_REQUESTED, about, call_uid=uid, cause_id=tx)
         why = {"reason": f"ini-{self.method}", "method": self.method, "req_callid": self.call_id}
         for phone in phones:
             tell(E_UL_CONTACT_REFRESH, {**contact_attributes(phone, epoch), **why}, call_uid=uid, cause_id=tx)
         if not phones:
-            tell(E_UL_CONTACT_REFRESH, {"domain": TABLE, "aor": aor, **why}, call_uid=uid, cause_id=tx)
+            tell(E_UL_CONTACT_REFRESH, {**no_contact_attributes(aor), **why}, call_uid=uid, cause_id=tx)
+        return requested.id
 
     def end_hold_when_all_came(self) -> None:
         """With `PBX_HOLD=auto`, end the hold when no push device is left that may still come."""

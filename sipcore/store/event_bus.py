@@ -182,9 +182,12 @@ class RedisEventBus:
     # -- events
 
     def publish(self, event: Event) -> None:
-        kind = CATALOGUE[event.name]
-        if kind.shown:
+        if CATALOGUE[event.name].shown:
             self.log.tell(event)
+        self.offer(event)
+
+    def offer(self, event: Event) -> None:
+        kind = CATALOGUE[event.name]
         if self.has_peers and (not kind.frequent or self._frequent.are_awaited(event.name)):
             self._look_up(event.name, event.attributes, partial(self._offer, event))
 

@@ -220,6 +220,9 @@ class MemoryEventBus:
             return
         if CATALOGUE[event.name].shown:
             self._store.log(event)
+        self.offer(event)
+
+    def offer(self, event: Event) -> None:
         for record in list(self._store.subscriptions.values()):
             if record.owner == self._worker or event.name not in record.events or event.name not in CATALOGUE:
                 continue

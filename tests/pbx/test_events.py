@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -32,6 +33,22 @@ def test_a_worker_is_told_of_it_as_well(store):
 
     told = json.loads(listening.get_message(timeout=1)["data"])
     assert (told["op"], from_dict(Event, told["event"])) == ("raised", event)
+
+
+def test_an_event_for_no_worker_in_particular_is_told_to_one_that_lives(store):
+    now = time.time()
+    store.zadd(keys.WORKERS, {"dead": now - 1, "w1": now + 10})
+    listening = store.pubsub(ignore_subscribe_messages=True)
+    listening.subscribe(keys.worker_channel("w1"), keys.worker_channel("dead"))
+    listening.get_message(timeout=1)
+    listening.get_message(timeout=1)
+
+    event = raise_event(E_PUSH_WOKE, aor="101@pbx.test", device="k1", ms=1800)
+
+    told = listening.get_message(timeout=1)
+    assert told["channel"] == keys.worker_channel("w1")
+    assert json.loads(told["data"])["event"]["id"] == event.id
+    assert listening.get_message(timeout=0.05) is None
 
 
 def test_ids_sort_by_time(store):

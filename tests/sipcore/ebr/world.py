@@ -28,7 +28,7 @@ class RecordingBus:
     has_peers = True  # so that everything is published, whether or not anybody here waits for it
 
     def __init__(self):
-        self.records, self.published = {}, []
+        self.records, self.published, self.offered = {}, [], []
         self.wanted = {E_SUB_CANCELLED}
 
     def wants(self, name):
@@ -47,6 +47,9 @@ class RecordingBus:
 
     def unsubscribe(self, record):
         del self.records[record.id]
+
+    def offer(self, event):
+        self.offered.append(event)
 
     def publish(self, event):
         self.published.append(event)
