@@ -23,7 +23,7 @@ from . import actions, statistics, stopwatch, tasks
 from .answers import meaning_of, plain_words
 from .checking import check_credentials
 from .forms import DeviceForm
-from .models import PushDevice
+from .models import PushAttempt, PushDevice
 from .overview import TITLES, provider_states
 from .providers import REGISTRY
 
@@ -35,6 +35,7 @@ ORDERS = {
     "woke": ("last_woke_at", "pk"),
     "took": ("last_wake_ms", "pk"),
 }
+MOST_OF_CALL = 100  # pushes shown with a call
 TEST_PAUSE = 5.0  # seconds between two tests of one device: iOS and Android punish an app for many pushes
 SEARCH = ("subscriber__username", "subscriber__display_name", "user_agent", "param", "provider", "token_hint")
 
@@ -115,6 +116,16 @@ def device_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "last_refused": next((attempt for attempt in attempts[:1] if attempt.meaning), None),
     }
     return render(request, "devices/detail.html", context)
+
+
+@staff_only
+def pushes_of_call(request: HttpRequest, uid: str) -> HttpResponse:
+    """What was pushed for one call: a part of the call's page."""
+    attempts = list(PushAttempt.objects.filter(call_uid=uid).select_related("device").order_by("at")[:MOST_OF_CALL])
+    for attempt in attempts:
+        refused = attempt.accepted is False
+        attempt.meaning = meaning_of(attempt.device.provider, attempt.status, attempt.reason) if refused else None
+    return render(request, "push/of_call.html", {"attempts": attempts})
 
 
 @never_cache

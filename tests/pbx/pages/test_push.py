@@ -284,6 +284,24 @@ class TestStopwatch:
         assert "Wake it now" in text(page.get(f"/devices/{device.pk}/wake/?since={since}"))
 
 
+def test_a_call_shows_what_was_pushed_for_it(page, device):
+    attempt(device, call_uid="u1", woke_ms=1800, tries=2)
+    attempt(device, call_uid="u1", accepted=False, status=410, reason="Unregistered")
+    attempt(device, call_uid="u2", accepted=False, status=503)
+
+    shown = text(page.get("/push/of-call/u1/"))
+
+    assert "0123…6789" in shown
+    assert "1.8 s" in shown
+    assert "(2 tries)" in shown
+    assert "The token is dead." in shown
+    assert "503" not in shown
+
+
+def test_a_call_without_pushes_shows_nothing(page, db):
+    assert text(page.get("/push/of-call/u1/")).strip() == ""
+
+
 def test_the_last_refusal_of_a_device_is_explained(page, device):
     attempt(device, accepted=False, status=410, reason="Unregistered")
     PushDevice.objects.update(state="refused", last_error="Unregistered")
