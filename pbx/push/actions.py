@@ -20,7 +20,15 @@ from .providers import REGISTRY
 from .providers.encryption import BrowserKeys
 from .sealing import Unreadable
 
-__all__ = ["add_device", "forget_acrobits", "forget_device", "forget_silent_devices", "learn_device", "remove_device"]
+__all__ = [
+    "add_device",
+    "forget_acrobits",
+    "forget_device",
+    "forget_silent_devices",
+    "forget_token",
+    "learn_device",
+    "remove_device",
+]
 
 MAX_DEVICES = 10  # of one subscriber, as many as he may have bindings; the longest silent goes first
 PLATFORMS = {"apns": "ios", "apns.dev": "ios", "fcm": "android", "webpush": "web"}
@@ -147,6 +155,17 @@ def forget_acrobits(subscriber: Subscriber, *, selector: str, token: str = "") -
     if gone:
         subscribers.republish([subscriber.pk])
     return gone
+
+
+@transaction.atomic
+def forget_token(subscriber: Subscriber, *, provider: str, token: str) -> int:
+    """Forget the devices of this subscriber that have this token; return how many there were."""
+    ledger.lock_owners([subscriber.pk])
+    owned = PushDevice.objects.filter(subscriber=subscriber, provider=provider, token_hash=hash_token(token))
+    count = owned.delete()[1].get(PushDevice._meta.label, 0)
+    if count:
+        subscribers.republish([subscriber.pk])
+    return count
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from pbx.accounts.models import Account
 
 OPEN = {"login", "logout", "password_change", "set_language", "words", "healthz", "readyz"} | {
     "acrobits_reporter",
+    "own_devices",
     "push_call_state",
 }
 ARGUMENTS = {"pk": 1, "uid": "u1", "provider": "fcm", "push_id": UUID(int=1)}

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
-from pbx.push import actions, reporter
+from pbx.push import actions, intake
 from pbx.push.models import PushDevice
 from pbx.subscribers import actions as subscribers
 from sipcore.contract import keys
@@ -179,7 +179,7 @@ def test_a_suspended_subscriber_reports_nothing(app, bob):
 
 
 def test_guessing_is_stopped_and_the_right_password_does_not_tell(app, bob):
-    for _ in range(reporter.FAILURES_OF_USER):
+    for _ in range(intake.FAILURES_OF_USER):
         assert report(app, password="wrong").status_code == 401
 
     answer = report(app)
@@ -191,21 +191,21 @@ def test_guessing_is_stopped_and_the_right_password_does_not_tell(app, bob):
 
 def test_others_at_the_same_address_are_not_locked_out_with_him(app, bob, new_subscriber):
     new_subscriber("102")
-    for _ in range(reporter.FAILURES_OF_USER):
+    for _ in range(intake.FAILURES_OF_USER):
         report(app, password="wrong")
 
     assert report(app, username="102").status_code == 200
 
 
 def test_guessing_many_names_is_stopped_too(app, bob):
-    for number in range(reporter.FAILURES_OF_ADDRESS):
+    for number in range(intake.FAILURES_OF_ADDRESS):
         report(app, username=f"9{number}")
 
     assert report(app).status_code == 429
 
 
 def test_a_flood_is_refused(app, bob, monkeypatch):
-    monkeypatch.setattr(reporter, "REQUESTS_OF_ADDRESS", 3)
+    monkeypatch.setattr(intake, "REQUESTS_OF_ADDRESS", 3)
     for _ in range(3):
         report(app)
 
@@ -216,7 +216,7 @@ def test_the_count_ends_after_a_minute(app, bob, store):
     report(app, password="wrong")
 
     for key in store.scan_iter("*push:reports*"):
-        assert 0 < store.ttl(key) <= reporter.MINUTE
+        assert 0 < store.ttl(key) <= intake.MINUTE
 
 
 def test_without_redis_nobody_is_let_in_uncounted(app, bob, monkeypatch):
