@@ -13,7 +13,9 @@ from .ebr import EventRouting
 from .ports import CallBoard, Directory, DurableSubscriptions, EventBus, Jobs, LocationService
 from .proxy.core import Outbound, ProxyCore
 from .proxy.edge import Edge, Limits, Policy
+from .registrar import Purrs
 from .script.authentication import Authentication
+from .script.dialog_waking import DialogWaking
 from .script.durable import Durables
 from .script.environment import Environment
 from .script.pickups import Pickups
@@ -114,6 +116,8 @@ def assemble(
         timers=loop.call_at,
     )
     environment.authentication = Authentication(environment, secret)
+    environment.purrs = Purrs(secret)
+    environment.dialog_waking = DialogWaking(environment, environment.purrs)
     environment.pickups = Pickups(environment)
     environment.durables = Durables(environment, ports.durables, lambda: driver.routes)
     environment.durables.declare(routes)

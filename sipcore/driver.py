@@ -23,6 +23,7 @@ from .proxy.events import (
     Acknowledged,
     DialogEnded,
     FinalSent,
+    PhoneAsleep,
     RequestCancelled,
     RequestReceived,
     RequestTerminated,
@@ -75,6 +76,7 @@ class Driver:
             RequestTerminated: self._request_terminated,
             TakeoverEnded: self._takeover_ended,
             TargetsFailed: self._targets_failed,
+            PhoneAsleep: self._phone_asleep,
             Acknowledged: self._acknowledged,
             DialogEnded: self._dialog_ended,
         }
@@ -301,6 +303,9 @@ class Driver:
 
     def _takeover_ended(self, event: TakeoverEnded) -> None:
         self._takeovers.append(event)
+
+    def _phone_asleep(self, event: PhoneAsleep) -> None:
+        self.runner.run(self._environment.dialog_waking.wake(event.relay, event.purr), event.relay.request.call_id)
 
     def _acknowledged(self, event: Acknowledged) -> None:
         self._environment.pickups.ack_received(event.request)

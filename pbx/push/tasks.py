@@ -44,11 +44,12 @@ def send_wakeup(
     kind: str = "call",
     caller_name: str = "",
     bound: Sequence[str] = (),
+    only: Sequence[str] = (),
     worker: str = "",
     cause_id: str = "",
     **_newer: object,
 ) -> None:
-    """Ask every push device of `aor` to wake up and register. Nothing is sent after `deadline`.
+    """Ask every push device of `aor`, or `only` those phones, to wake up and register. Nothing is sent after `deadline`.
 
     Devices whose phone is being rung are left to `send_wakeup_if_silent`: Celery holds that back, no thread sleeps.
     """
@@ -57,7 +58,7 @@ def send_wakeup(
     call = {"call_uid": call_uid, "call_id": call_id, "caller": caller, "caller_name": caller_name, "worker": worker}
     call |= {"kind": kind, "cause_id": cause_id}
     occasion = waking.Occasion(aor, deadline, **call)
-    rung, asleep = waking.rung_and_asleep(occasion, bound)
+    rung, asleep = waking.rung_and_asleep(occasion, bound, only)
     if rung:  # first, for a slow provider of the others must not hold it up
         send_wakeup_if_silent.apply_async(
             kwargs={"aor": aor, "deadline": deadline, **call, "devices": [device.pk for device in rung]},

@@ -55,7 +55,7 @@ class Occasion:
     deadline: float
     "Epoch seconds; nothing is sent from then on."
     kind: str = "call"
-    "call; message, which waits without being on the board; refresh, for nobody; or test, without a limit."
+    "call; message, which waits without being on the board; dialog, a request within a call; refresh, for nobody; or test, without a limit."
     call_uid: str = ""
     call_id: str = ""
     caller: str = ""
@@ -102,15 +102,20 @@ class Occasion:
         self.tell(E_PUSH_SUPPRESSED, device=device.handle, provider=device.provider, why=why)
 
 
-def rung_and_asleep(occasion: Occasion, bound: Collection[str]) -> tuple[list[PushDevice], list[PushDevice]]:
+def rung_and_asleep(
+    occasion: Occasion, bound: Collection[str], only: Collection[str] = ()
+) -> tuple[list[PushDevice], list[PushDevice]]:
     """Tell the devices whose phone is being rung from those that have to be woken up.
 
     `bound` are the keys of the bindings that the call was forked to; a phone that has registered since is on the board.
+    With `only`, keys as well, it is for these phones alone.
     """
     call = occasion.call()
     rung: list[PushDevice] = []
     asleep: list[PushDevice] = []
     for device in usable_devices(occasion.aor):
+        if only and not any(map(device.is_behind, only)):
+            continue
         is_rung = any(map(device.is_behind, bound)) or (call is not None and bool(_branches_of(device, call)))
         (rung if is_rung else asleep).append(device)
     if not (rung or asleep):

@@ -6,15 +6,19 @@ hung up would take the whole call with it.
 
 When nobody answers, the sender gets 480. The RFC says 408, but 408 and 481 end his dialog (§12.2.1.2), and what failed is
 one request; the dialog may be well.
+
+A phone that has let its connection go and is asleep may be woken for it (RFC 8599 §5.6.2). The request waits for that,
+which is the only time that something other than the two sides and the clock decides about it.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ..syntax import forward_response, make_response
 from ..transaction import NEVER, Timed
-from .events import DialogEnded
+from .events import DialogEnded, PhoneAsleep
 
 if TYPE_CHECKING:
     from ..contract.flow import Flow
@@ -24,13 +28,21 @@ if TYPE_CHECKING:
     from .core import ProxyCore
     from .dialog_routes import Hop
 
-__all__ = ["DialogRelay"]
+__all__ = ["DialogRelay", "purr_of"]
+
+_PURR = re.compile(r";pn-purr=([A-Za-z0-9_-]{1,64})(?=[;?]|$)", re.IGNORECASE)
+
+
+def purr_of(uri: str) -> str:
+    """The reference by which the phone behind a Request-URI can be woken (RFC 8599 §6.2), empty when it has none."""
+    found = _PURR.search(uri)
+    return found[1] if found is not None else ""
 
 
 class DialogRelay(Timed):
     """One such request, the `user` of both its transactions."""
 
-    __slots__ = ("_client", "_core", "_hop", "_request", "_server", "_timer_c", "due", "queued_for")
+    __slots__ = ("_client", "_core", "_hop", "_is_waiting", "_request", "_server", "_timer_c", "due", "queued_for")
 
     def __init__(self, core: ProxyCore, server: ServerTransaction, hop: Hop) -> None:
         self._core = core
@@ -39,6 +51,7 @@ class DialogRelay(Timed):
         self._client: ClientTransaction | None = None
         self._hop = hop
         self._timer_c = 0.0
+        self._is_waiting = False
         self.due = self.queued_for = NEVER
 
     @property
@@ -52,14 +65,46 @@ class DialogRelay(Timed):
         if self._request.method == "INVITE":
             self._put_off_timer_c(now)
 
+    @property
+    def request(self) -> Request:
+        """The request as it was received."""
+        return self._request
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for its phone to wake."""
+        return self._is_waiting
+
+    def wait_for_phone(self, purr: str, now: float) -> None:
+        """Have the phone woken, and send nothing before that."""
+        self._is_waiting = True
+        self._core.queue.set(self, now + self._core.limits.non_invite_hold_seconds)
+        self._core.emit(PhoneAsleep(self, purr))
+
+    def go_on(self, flow: Flow | None, now: float) -> None:
+        """The phone is there, over this flow; None: it cannot be woken, so its address is all there is."""
+        if self._is_waiting and self._server is not None:
+            self._stop_waiting()
+            if flow is not None:
+                self._hop.flow = flow
+            self.start(now)
+
+    def _stop_waiting(self) -> None:
+        self._is_waiting = False
+        self._stop_timer()
+
     def cancel(self, cause: Cause, now: float) -> None:
         """Pass a CANCEL on (§16.10)."""
-        if self._client is not None:
+        if self._is_waiting:
+            self._stop_waiting()
+            self._answer(487, now)
+        elif self._client is not None:
             self._core.layer.cancel(self._client, now, cause.headers)
 
     def forget_server(self) -> None:
         """The server transaction is destroyed."""
         self._server = None
+        self._is_waiting = False
         self._stop_timer()
 
     # as the user of the client transaction
@@ -111,8 +156,9 @@ class DialogRelay(Timed):
             self._core.layer.respond(self._server, response, now)
 
     def _over(self, status: int) -> None:
-        if self._client is None:
+        if self._client is None and not self._is_waiting:
             return  # a 2xx once more
+        self._is_waiting = False
         self._drop_client()
         self._stop_timer()
         request = self._request
@@ -140,7 +186,10 @@ class DialogRelay(Timed):
         self._core.queue.cancel(self)
 
     def time_reached(self, now: float) -> None:
-        """Timer C, unless it was put off."""
+        """Timer C, unless it was put off; or the phone has not come."""
+        if self._is_waiting:
+            self._fail(480, now)
+            return
         if self._client is None:
             return
         if now < self._timer_c:

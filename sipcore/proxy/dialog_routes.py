@@ -37,6 +37,8 @@ class Hop(Struct):
     "All Route values that it leaves with, where that cannot be said by dropping some."
     next_uri: str = ""
     "The URI of the next hop where that is not `uri`."
+    is_cut_off: bool = False
+    "Whether the connection is gone over which the other side is reached."
 
     @property
     def address(self) -> Flow:
@@ -123,7 +125,7 @@ class DialogRoutes:
             flow = self._moved.get((token, not from_caller), flow)
         hop = Hop(uri, flow, from_caller, skip, routes, next_uri)
         if not self._is_reachable(flow):
-            hop.flow = hop.address
+            hop.flow, hop.is_cut_off = hop.address, True
         return hop
 
     def _remember(self, token: str, is_caller: bool, flow: Flow) -> None:

@@ -17,6 +17,7 @@ from .target import Target
 if TYPE_CHECKING:
     from ..syntax import Response
     from .branch import Branch
+    from .dialog_relay import DialogRelay
     from .request import ServerRequest
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "HoldClosed",
     "HoldOpened",
     "InjectRejected",
+    "PhoneAsleep",
     "RequestCancelled",
     "RequestReceived",
     "RequestTerminated",
@@ -142,6 +144,15 @@ class TargetsFailed(Struct):
     "The phone's response that this is, None when it is our own word."
 
 
+class PhoneAsleep(Struct):
+    """A request within a dialog is for a phone whose connection is gone, and which has said how it can be woken. It waits
+    for `relay.go_on`, and for so long only."""
+
+    relay: DialogRelay
+    purr: str
+    "The reference in its Request-URI (RFC 8599 §6.2)."
+
+
 class FinalSent(Struct):
     """The final response; exactly one for each request that was received."""
 
@@ -194,6 +205,7 @@ CoreEvent = (
     | TakeoverStarted
     | TakeoverEnded
     | TargetsFailed
+    | PhoneAsleep
     | FinalSent
     | Acknowledged
     | RequestTerminated

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import MalformedMessage
 from ..syntax import check_request, make_response
 from .cause import Cause
-from .dialog_relay import DialogRelay
+from .dialog_relay import DialogRelay, purr_of
 from .dialog_routes import DialogRoutes
 from .edge_hop import EdgeHop, asked_to_reach
 from .events import Acknowledged, FinalSent, RequestReceived, RequestTerminated
@@ -67,7 +67,11 @@ class Upcalls:
             hop = self._dialogs.hop(request, transaction.flow)
             if hop is not None and request.to_tag:
                 transaction.user = relay = DialogRelay(core, transaction, hop)
-                relay.start(now)
+                purr = purr_of(request.target) if hop.is_cut_off else ""
+                if purr:
+                    relay.wait_for_phone(purr, now)
+                else:
+                    relay.start(now)
                 return
         check_request(request)
         refused = refusal(request, core.edge)

@@ -5,6 +5,7 @@ Pure: current bindings in, `BindingChanges` out; a store applies them. Start rea
 
 from .answer import ok_headers
 from .limits import Limits
+from .purr import Purrs
 from .push import KNOWN_PROVIDERS, PushReport
 from .register import Register
 from .registration import apply_register, push_keys_dropped, push_report
@@ -13,6 +14,7 @@ from .removal import drop_connection, expire, remove
 __all__ = [
     "KNOWN_PROVIDERS",
     "Limits",
+    "Purrs",
     "PushReport",
     "Register",
     "apply_register",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -12,6 +12,7 @@ from sipcore.contract.location import Binding
 
 from .contacts import Contact
 from .limits import Limits
+from .purr import Purrs
 from .push import feature_caps
 from .register import Register
 
@@ -28,12 +29,13 @@ def ok_headers(
     limits: Limits,
     push_providers: Collection[str] = (),
     vapid: str = "",
+    purrs: Purrs | None = None,
 ) -> list[tuple[str, str]]:
     """Return all bindings that live, as Contact lines with what is left of their time, and what goes with them.
 
     A phone gets back its own contact as it sent it, pn-* included, when this REGISTER carried them; all other contacts
     come without, for they are other phones' (RFC 8599 §8). `push_providers` must be what `apply_register` was given;
-    `vapid` is the public key for Web Push.
+    `vapid` is the public key for Web Push, and `purrs` makes the references for dialogs.
     """
     call_id = register.call_id
     contacts = _with_push(register) if register.has_push else ()
@@ -63,7 +65,8 @@ def ok_headers(
         # RFC 5626 §6: says that requests come back over this flow, and lets the phone open a second one.
         headers.append(("Require", "outbound"))
     if contacts:
-        promises = _promises(register, contacts, limits, push_providers, vapid)
+        references = _references(register, contacts, bindings, purrs, epoch) if purrs is not None else {}
+        promises = _promises(register, contacts, limits, push_providers, vapid, references)
         headers.extend(("Feature-Caps", value) for value in promises)
     return headers
 
@@ -74,7 +77,12 @@ def _with_push(register: Register) -> Sequence[Contact]:
 
 
 def _promises(
-    register: Register, contacts: Sequence[Contact], limits: Limits, push_providers: Collection[str], vapid: str
+    register: Register,
+    contacts: Sequence[Contact],
+    limits: Limits,
+    push_providers: Collection[str],
+    vapid: str,
+    references: Mapping[str, str],
 ) -> list[str]:
     """One promise for each provider with a token, or that was asked after; none where another proxy has promised."""
     if register.is_promised:
@@ -90,8 +98,24 @@ def _promises(
             providers = sorted(push_providers)
         for provider in providers:
             pnsreg = limits.pnsreg if contact.offers_pnsreg else 0
-            promises.setdefault(provider, feature_caps(provider, pnsreg=pnsreg, vapid=vapid))
+            purr = references.get(contact.contact, "") if asked.prid else ""
+            promises.setdefault(provider, feature_caps(provider, pnsreg=pnsreg, vapid=vapid, purr=purr))
     return list(promises.values())
+
+
+def _references(
+    register: Register, contacts: Sequence[Contact], bindings: Sequence[Binding], purrs: Purrs, epoch: float
+) -> dict[str, str]:
+    """By contact, the references of this phone's bindings over connections: that a datagram reaches nobody is not seen."""
+    own = {contact.contact for contact in contacts}
+    return {
+        binding.contact: purrs.make(binding.aor, binding.key, epoch)
+        for binding in bindings
+        if binding.connection
+        and binding.push is not None
+        and binding.contact in own
+        and binding.call_id == register.call_id
+    }
 
 
 def _is_outbound(register: Register, binding: Binding) -> bool:

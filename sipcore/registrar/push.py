@@ -89,14 +89,17 @@ def is_promised(feature_caps_values: Collection[str]) -> bool:
     return any(_PROMISE.search(value) for value in feature_caps_values)
 
 
-def feature_caps(provider: str, *, pnsreg: int = 0, vapid: str = "") -> str:
+def feature_caps(provider: str, *, pnsreg: int = 0, vapid: str = "", purr: str = "") -> str:
     """Write the promise for one provider (RFC 8599 §5.3; each has its own header line).
 
-    `pnsreg` only when the phone offered +sip.pnsreg; `vapid`, the public key, only beside webpush.
+    `pnsreg` only when the phone offered +sip.pnsreg; `vapid`, the public key, only beside webpush; `purr`, for the dialogs
+    of a phone that has given a token.
     """
     text = f'*;+sip.pns="{provider}"'
     if vapid and provider == "webpush":
         text += f';+sip.vapid="{vapid}"'
+    if purr:
+        text += f';+sip.pnspurr="{purr}"'
     if pnsreg:
         text += f';+sip.pnsreg="{pnsreg}"'
     return text

@@ -12,7 +12,7 @@ from ..contract.flow import Flow
 from ..ebr.routing import EventRouting
 from ..ports import CallBoard, Directory, EventBus, Jobs, LocationService
 from ..proxy.core import ProxyCore
-from ..registrar import Limits
+from ..registrar import Limits, Purrs
 from ..syntax import Address, parse_address
 from .dialogs import Dialogs
 from .settings import ScriptSettings
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..contract.location import Binding
     from ..proxy.request import ServerRequest
     from .authentication import Authentication
+    from .dialog_waking import DialogWaking
     from .durable import Durables
     from .pickups import Pickups
 
@@ -76,6 +77,8 @@ class Environment:
     authentication: Authentication = None  # type: ignore[assignment]  # made with the environment, right after it
     pickups: Pickups = None  # type: ignore[assignment]
     durables: Durables = None  # type: ignore[assignment]
+    dialog_waking: DialogWaking = None  # type: ignore[assignment]
+    purrs: Purrs = None  # type: ignore[assignment]
     dialogs: Dialogs = field(default_factory=Dialogs)
 
     def is_elsewhere(self, edge: str) -> bool:

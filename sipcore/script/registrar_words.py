@@ -76,6 +76,7 @@ class RegistrarWords:
                 limits=env.limits,
                 push_providers=env.push_providers,
                 vapid=env.vapid,
+                purrs=env.purrs,
             )
         except RegisterRefused as refused:
             self.reply(refused.status_hint, str(refused) or None, refused.headers)

@@ -87,12 +87,19 @@ class Call:
 
     def hang_up(self) -> Response:
         """Send BYE on the answered call and return its response."""
-        answer = next(r for r in reversed(self.responses) if 200 <= r.status < 300)
-        self._in_dialog("BYE", answer)
         world = self.phone.world
-        response = world.run(self.phone.final(self.call_id, self._cseq, "BYE"))
+        response = world.run(self._bye())
         world.advance(world.moment)
         return response
+
+    def begin_hang_up(self) -> asyncio.Task[Response]:
+        """Send BYE, and do not wait: the task has its response when it is `done()`."""
+        return self.phone.world.loop.create_task(self._bye())
+
+    async def _bye(self) -> Response:
+        answer = next(r for r in reversed(self.responses) if 200 <= r.status < 300)
+        self._in_dialog("BYE", answer)
+        return await self.phone.final(self.call_id, self._cseq, "BYE")
 
     async def _final(self) -> Response:
         return await asyncio.shield(self._done)
@@ -130,7 +137,7 @@ class Call:
                 f"To: <{self.target}>",
                 f"Call-ID: {self.call_id}",
                 f"CSeq: {self._cseq} INVITE",
-                f"Contact: <{phone.contact}>",
+                f"Contact: <{phone.contact}{phone.dialog_params}>",
                 *self._headers,
                 credentials,
                 "Content-Type: application/sdp",

@@ -37,6 +37,8 @@ class Phone:
         "Its +sip.instance, empty for a phone that sends none."
         self.uri_params = ""
         "Parameters of the Contact URI when it registers, such as `;pn-provider=http`."
+        self.dialog_params = ""
+        "Parameters of its Contact URI in calls, such as `;pn-purr=…`."
         self.contact_params = ""
         "Parameters of the Contact itself when it registers, such as `;q=0.5`."
         self.reacts = True
@@ -313,7 +315,7 @@ class Phone:
         body = SDP if request.method == "INVITE" and status == 200 else b""
         more = [("Record-Route", value) for value in request.headers("record-route")]
         if request.method == "INVITE":
-            more.append(("Contact", f"<{self.contact}>"))
+            more.append(("Contact", f"<{self.contact}{self.dialog_params}>"))
         tag = f"{self.user}-{self.flow.port}-{request.call_id[-6:]}"
         response = make_response(
             request,

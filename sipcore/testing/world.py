@@ -122,6 +122,7 @@ class World:
             "push_providers": push_providers,
         }
         self.connections: set[str] = set()
+        self._connections = 0
         self.driver = self.assemble("w1", SERVER, self._from_server)
         for user in USERS:
             self.subscriber(user)
@@ -216,6 +217,20 @@ class World:
         self.phones.pop((phone.flow.host, phone.flow.port))
         phone.flow = phone.flow._replace(port=port)
         self.phones[phone.flow.host, phone.flow.port] = phone
+
+    def connect(self, phone: Phone) -> None:
+        """The phone now speaks over a connection of its own, a new one each time."""
+        self._connections += 1
+        connection = f"w1-{self._connections}"
+        self.connections.add(connection)
+        self.moved(phone, 40_000 + self._connections)
+        phone.flow = phone.flow._replace(transport="tcp", connection=connection)
+
+    def disconnect(self, phone: Phone) -> None:
+        """Its connection closes."""
+        self.connections.discard(phone.flow.connection)
+        self.driver.flow_closed(phone.flow)
+        self.advance(self.moment)
 
     def bindings(self, phone: Phone) -> tuple[Binding, ...]:
         """Where the phones of that phone's subscriber are registered."""

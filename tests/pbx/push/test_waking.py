@@ -83,6 +83,16 @@ def test_a_phone_is_woken_for_a_message_though_no_call_is_on_the_board(push_serv
     assert (events()[0].kind, events()[0].call_uid) == ("message", "w1-7")
 
 
+def test_a_request_within_a_call_wakes_that_phone_alone(push_server, bob, mobile, events):
+    learn(bob, f"{TOKEN}2", key="k2")
+
+    call_bob("w1-dialog", kind="dialog", only=["k2"])
+
+    (push,) = push_server.received
+    assert (push.body["type"], push.body["device"]) == ("dialog", "k2")
+    assert told(events) == [("E_PUSH_SENT", "k2", 200)]
+
+
 def test_events_are_those_of_the_catalogue(push_server, mobile, put_call, events):
     put_call()
     push_server.answers(Answer(410, b'{"reason":"Unregistered"}'))
