@@ -62,6 +62,8 @@ class SubscriptionIndex:
     def candidates(self, name: str, attributes: Mapping[str, Any]) -> list[Subscription]:
         """Return those that may match such an event, in the order in which they were made."""
         found: list[Subscription] = []
+        if name not in self._awaited:
+            return found
         buckets = self._buckets
         filled = 0
         if (name,) in buckets:

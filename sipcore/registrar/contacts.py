@@ -13,13 +13,9 @@ from .push import KNOWN_PROVIDERS, PushRequest, split_push
 
 __all__ = ["Contact", "grant", "is_promise", "read_contacts"]
 
-REMEMBERED = 8192
-"Contact values: a phone refreshes with the text it sent last time, and reading it costs as much as all the rest."
-MAX_REMEMBERED = 512  # characters of one
-
 
 class Contact:
-    """One Contact of a REGISTER. Read only: it is shared by all REGISTERs with the same text."""
+    """One Contact of a REGISTER. Read only: it is shared by all REGISTERs with the same headers."""
 
     __slots__ = (
         "asked",
@@ -74,9 +70,7 @@ class Contact:
 
 def read_contacts(values: Sequence[str], *, may_push: bool = True) -> list[Contact]:
     """Read all contacts. Refuses with 400 what cannot be registered at all."""
-    if not may_push:
-        return [Contact(parse_address(value), may_push=False) for value in values]
-    return [_remembered.get(value) or _read(value) for value in values]
+    return [Contact(parse_address(value), may_push=may_push) for value in values]
 
 
 def grant(contacts: Sequence[Contact], asked: int | None, limits: Limits, push_providers: Collection[str]) -> list[int]:
@@ -125,19 +119,6 @@ def _granted(contact: Contact, asked: int | None, limits: Limits, push_providers
     if 0 < seconds < minimum and seconds < 3600:
         raise RegisterRefused("Interval Too Brief", 423, [("Min-Expires", str(minimum))])
     return min(seconds, maximum)
-
-
-_remembered: dict[str, Contact] = {}
-
-
-def _read(value: str) -> Contact:
-    """Read a value, and remember it unless it is long or holds a push token, which must not lie about in a cache."""
-    contact = Contact(parse_address(value))
-    if len(value) <= MAX_REMEMBERED and "pn-" not in value.lower():
-        if len(_remembered) >= REMEMBERED:
-            _remembered.clear()
-        _remembered[value] = contact
-    return contact
 
 
 def _kept(push: PushRequest | None) -> PushParameters | None:

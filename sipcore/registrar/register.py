@@ -13,6 +13,10 @@ from .push import is_promised
 
 __all__ = ["Register"]
 
+REMEMBERED = 8192
+"Phones: one refreshes with the very headers that it sent last time, and reading them costs as much as all the rest."
+MAX_REMEMBERED = 1024  # octets of one
+
 _FIELDS = Fields("contact", "expires", "feature-caps", "path", "require", "supported", "user-agent")
 _NONE: tuple[str, ...] = ()
 
@@ -20,55 +24,99 @@ _NONE: tuple[str, ...] = ()
 class Register:
     """The headers that a registrar looks at. Contacts are read when asked for, which may refuse with 400."""
 
-    __slots__ = ("_contacts", "_fields", "asked", "call_id", "cseq", "is_promised", "path", "user_agent", "values")
+    __slots__ = ("_said", "call_id", "cseq")
 
     def __init__(self, request: Request) -> None:
-        fields = self._fields = _FIELDS.read(request)
-        get = fields.get
         self.call_id = request.call_id
         self.cseq = request.cseq_number
-        self.values = _split(get("contact", _NONE))
-        "The Contact values as text."
-        self.asked = request.expires if "expires" in fields else None
-        "The Expires header, for contacts that do not say themselves; None without one that can be read."
-        self.path = tuple(_split(fields["path"])) if "path" in fields else _NONE
-        agent = get("user-agent")
-        self.user_agent = agent[0][:MAX_USER_AGENT] if agent else ""
-        self.is_promised = "feature-caps" in fields and is_promised(fields["feature-caps"])
-        "Whether a proxy on the way has promised to push (RFC 8599 §5.3)."
-        self._contacts: list[Contact] | None = None
+        octets = _FIELDS.octets(request)
+        self._said = (_remembered.get(octets) if octets is not None else None) or _read(request, octets)
+
+    @property
+    def values(self) -> Sequence[str]:
+        """The Contact values as text."""
+        return self._said.values
 
     @property
     def contacts(self) -> list[Contact]:
         """The contacts, of which there are none with `*`."""
-        contacts = self._contacts
-        if contacts is None:
-            contacts = self._contacts = (
-                [] if self.is_star else read_contacts(self.values, may_push=not self.is_promised)
-            )
-        return contacts
+        said = self._said
+        if said.contacts is None:
+            said.contacts = [] if self.is_star else read_contacts(said.values, may_push=not said.is_promised)
+        return said.contacts
 
     @property
     def is_star(self) -> bool:
         """Whether Contact is `*`, which must stand alone (§10.2.2)."""
-        if "*" not in self.values:
+        values = self._said.values
+        if "*" not in values:
             return False
-        if len(self.values) > 1:
+        if len(values) > 1:
             raise RegisterRefused("Contact: * With Other Contacts", 400)
         return True
 
     @property
+    def asked(self) -> int | None:
+        """The Expires header, for contacts that do not say themselves; None without one that can be read."""
+        return self._said.asked
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The Path values."""
+        return self._said.path
+
+    @property
+    def user_agent(self) -> str:
+        """What the phone calls itself, cut to what is kept of it."""
+        return self._said.user_agent
+
+    @property
     def has_push(self) -> bool:
         """Whether any contact carries pn-*; nearly always none does, and nothing more is read."""
-        return any("pn-" in value or "pn-" in value.lower() for value in self.values)
+        return self._said.has_push
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether a proxy on the way has promised to push (RFC 8599 §5.3)."""
+        return self._said.is_promised
 
     def option_tags(self, name: str) -> Sequence[str]:
         """The values of Require or Supported."""
-        return _split(self._fields.get(name, _NONE))
+        return self._said.option_tags.get(name, _NONE)
 
     def is_removal(self, contact: Contact) -> bool:
         """Whether the contact is to go."""
-        return (self.asked if contact.asked is None else contact.asked) == 0
+        return (self._said.asked if contact.asked is None else contact.asked) == 0
+
+
+class _Said:
+    """What stays the same from one refresh of a phone to the next. Read only, for it is shared by all of them."""
+
+    __slots__ = ("asked", "contacts", "has_push", "is_promised", "option_tags", "path", "user_agent", "values")
+
+    def __init__(self, request: Request) -> None:
+        fields = _FIELDS.read(request)
+        self.values = _split(fields.get("contact", _NONE))
+        self.contacts: list[Contact] | None = None
+        self.asked = request.expires
+        self.path = tuple(_split(fields.get("path", _NONE)))
+        self.user_agent = fields.get("user-agent", ("",))[0][:MAX_USER_AGENT]
+        self.has_push = any("pn-" in value.lower() for value in self.values)
+        self.is_promised = is_promised(fields.get("feature-caps", _NONE))
+        self.option_tags = {name: _split(fields[name]) for name in ("require", "supported") if name in fields}
+
+
+_remembered: dict[tuple[tuple[bytes, bytes], ...], _Said] = {}
+
+
+def _read(request: Request, octets: tuple[tuple[bytes, bytes], ...] | None) -> _Said:
+    """Read it, and remember it unless it is long or holds a push token, which must not lie about in a cache."""
+    said = _Said(request)
+    if octets is not None and not said.has_push and sum(len(value) for _, value in octets) <= MAX_REMEMBERED:
+        if len(_remembered) >= REMEMBERED:
+            _remembered.clear()
+        _remembered[octets] = said
+    return said
 
 
 def _split(lines: Sequence[str]) -> Sequence[str]:
