@@ -32,14 +32,15 @@ def event_ids(worker: str, epoch: Callable[[], float]) -> Callable[[], str]:
 
     Milliseconds in 11 hex digits, a counter within them, and the worker's name.
     """
-    last = [0, 0]
+    last, count, time = 0, 0, ""
 
     def new_id() -> str:
+        nonlocal last, count, time
         millis = int(epoch() * 1000)
-        if millis > last[0]:
-            last[:] = [millis, 0]
+        if millis > last:
+            last, count, time = millis, 0, f"{millis:011x}"
         else:
-            last[1] += 1
-        return f"{last[0]:011x}{last[1]:05x}-{worker}"
+            count += 1
+        return f"{time}{count:05x}-{worker}"
 
     return new_id

@@ -119,8 +119,8 @@ class Registry:
         return subscription
 
     def _cancel(self, subscription: Subscription, why: str) -> None:
-        outcome = "cancelled" if "cancel" in why else "gone"
-        if self._end(subscription, CANCELLED, WaitResult(outcome), why):
+        result = None if subscription.waiter is None else WaitResult("cancelled" if "cancel" in why else "gone")
+        if self._end(subscription, CANCELLED, result, why):
             self._reports.tell(E_SUB_CANCELLED, subscription, why=why)
 
     def _expire(self, subscription: Subscription) -> None:
