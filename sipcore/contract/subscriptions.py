@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .records import Record
 
 __all__ = ["ConditionRecord", "SubscriptionRecord"]
@@ -52,7 +54,7 @@ class SubscriptionRecord(Record):
     "The attribute of which each value fires once; `()` for a function of the script."
     on_expire: str = ""
     "The name of the route that runs when its time is over."
-    context: dict | None = None
+    context: Any = None
     "What a durable one gives to its route."
 
     @property

@@ -90,8 +90,8 @@ class RedisDurables:
             if text is not None:
                 try:
                     records.append(from_json(SubscriptionRecord, text))
-                except ValueError:
-                    log.warning("a durable subscription cannot be read and is left alone")
+                except ValueError as error:
+                    log.warning("a durable subscription cannot be read and is left alone: %s", error)
         return records
 
     async def claim(self, record: SubscriptionRecord, value: str) -> bool:

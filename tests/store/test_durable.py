@@ -25,7 +25,7 @@ async def test_what_one_worker_keeps_all_workers_have(world):
     told = []
     second.durables.changed = lambda: told.append("second")
     filter = any_of({"aor": glob("b*@t1")}, {"transport": "tls", "aor": "bob@t2"})
-    record = durable(world, filter, max_fires=3, dedup="key", context={"who": ["alice", 1]}, on_expire="nobody")
+    record = durable(world, filter, max_fires=3, dedup="key", context=["alice", {"at": 1}], on_expire="nobody")
 
     await first.durables.add(record)
 
@@ -36,7 +36,7 @@ async def test_what_one_worker_keeps_all_workers_have(world):
         record.events,
         3,
         "key",
-        {"who": ["alice", 1]},
+        ["alice", {"at": 1}],
         "nobody",
     )
     assert kept.filter == record.filter

@@ -203,3 +203,49 @@ def test_a_worker_that_is_told_to_stop_records_the_calls_that_go_on_without_it(s
         "it ends when the worker does, not when the next one starts"
     )
     assert [event["name"] for event in logged(server)][-2:] == ["E_CALL_ENDED", "E_NODE_DOWN"]
+
+
+@pytest.mark.acceptance("H17")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_durable_subscription_survives_workers_that_are_killed(server, start_worker, tmp_path, workers):
+    script = tmp_path / "routes.py"
+    script.write_text("""
+from sipcore.contract.events import E_UL_CONTACT_INSERT
+from sipcore.script import declare_event, event_route, request_route
+
+E_NOTE = declare_event("E_NOTE", said=str)
+
+@request_route("REGISTER")
+async def register(request):
+    if await request.authenticate():
+        await request.save()
+
+@request_route()
+async def everything(request):
+    aor = {"aor": request.request_aor}
+    await request.notify_on_event(E_UL_CONTACT_INSERT, aor, came, 60, bind="none", context=[request.method], once=True)
+    request.reply(202)
+
+@event_route
+async def came(event, server, context):
+    await server.raise_event(E_NOTE, said=f"{event.aor} after {context[0]}")
+""")
+    publish(server, BOB)
+    ports = [start_worker(PBX_ROUTES=str(script)) for _ in range(workers)]
+    with phone(ports[0]) as asking:
+        assert asking.ask("MESSAGE", f"sip:{BOB.username}@{DOMAIN}").status == 202
+    for name in list(start_worker.by_name):
+        start_worker.kill(name)
+
+    ports = [start_worker(PBX_ROUTES=str(script)) for _ in range(workers)]
+    with phone(ports[-1]) as bobs, phone(ports[0]) as again:
+        assert bobs.register().status == 200
+        assert again.register().status == 200
+
+        wait_until(lambda: [e for e in logged(server) if e["name"] == "E_NOTE"], 5, "nobody ran the route")
+    [note] = [event for event in logged(server) if event["name"] == "E_NOTE"]
+    arrival = next(event for event in logged(server) if event["name"] == "E_UL_CONTACT_INSERT")
+    assert note["attributes"]["said"] == f"{BOB.aor} after MESSAGE"
+    assert note["cause_id"] == arrival["id"]
+    with server.client() as client:
+        assert not client.exists(keys.DURABLE)
