@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import sipcore.script
 from sipcore.contract.events import CATALOGUE
 from sipcore.script import RequestContext, TransactionRef
 from sipcore.testing import pbx
@@ -64,6 +65,13 @@ def test_every_word_is_in_an_example_that_runs(title: str) -> None:
     }
 
     assert documented(title) - used == set()
+
+
+def test_every_name_of_the_language_is_in_an_example_that_runs() -> None:
+    used = {node.id for page in PAGES for node in ast.walk(ast.parse(routes_of(page))) if isinstance(node, ast.Name)}
+    language = {name for name in sipcore.script.__all__ if not isinstance(getattr(sipcore.script, name), type)}
+
+    assert language - used == set()
 
 
 def test_no_python_block_is_left_out() -> None:
