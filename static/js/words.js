@@ -14,6 +14,20 @@ export const REASONS = {
   lost: () => gettext("lost"),
 };
 
+// Why a phone was not pushed: `why` of E_PUSH_SUPPRESSED.
+const NOT_PUSHED = {
+  "no-device": () => gettext("there is no device that could be woken"),
+  "already-sent": () => gettext("it was pushed for this call already"),
+  coalesced: () => gettext("a push of a moment ago wakes it"),
+  "rate-limit": () => gettext("it was pushed too often within the last minute or hour"),
+  "call-over": () => gettext("the call was over"),
+  deadline: () => gettext("nobody waited for it any more"),
+  ringing: () => gettext("it rang already"),
+  awake: () => gettext("it had answered for itself"),
+  "provider-down": () => gettext("its provider is down"),
+  expired: () => gettext("its registration ended too long ago"),
+};
+
 // name: [icon, colour, sentence]; the sentence's %(…)s are the event's attributes, addresses without their domain.
 const SENTENCES = {
   E_UL_AOR_INSERT: ["plug-connected", "green", () => gettext("%(aor)s is reachable")],
@@ -66,6 +80,7 @@ export function describe(event) {
     words[name] = ADDRESSES.has(name) ? userPart(String(value)) : String(value);
     if (name === "line" && value === 0) words[name] = ""; // nobody knows it
     if (name === "reason" && REASONS[value]) words[name] = REASONS[value]();
+    if (event.name === "E_PUSH_SUPPRESSED" && name === "why" && NOT_PUSHED[value]) words[name] = NOT_PUSHED[value]();
   }
   const text = sentence().replace(/%\((\w+)\)s/g, (_, name) => words[name] || "–");
   return { symbol, colour, text };
