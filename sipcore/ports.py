@@ -6,7 +6,7 @@ method that answers from memory where it can returns without suspending in that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .contract.calls import CallRecord, CallState
@@ -100,8 +100,8 @@ class EventBus(Protocol):
 class DurableSubscriptions(Protocol):
     """Subscriptions that belong to no worker: every worker takes them up. All raise StoreUnavailable."""
 
-    changed: Callable[[], None]
-    "Set by whoever holds copies of them: called when one came or went, and when that may have been missed."
+    changed: Callable[[str], None]
+    "Set by whoever holds copies: called with the id of one that came or went, and with none when that may have been missed."
 
     async def add(self, record: SubscriptionRecord) -> None:
         """Keep one until its deadline. Raises InvalidWord when there are too many."""
@@ -111,6 +111,9 @@ class DurableSubscriptions(Protocol):
 
     async def all(self) -> list[SubscriptionRecord]:
         """Those whose deadline has not come."""
+
+    async def some(self, ids: Collection[str]) -> list[SubscriptionRecord]:
+        """Those of these that there are."""
 
     async def claim(self, record: SubscriptionRecord, value: str) -> bool:
         """Whether it may fire once more: for that value, unless empty, for the first time, and within `max_fires`, whose last

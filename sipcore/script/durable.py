@@ -21,7 +21,7 @@ from ..contract.subscriptions import SubscriptionRecord
 from ..ebr.filters import check_attribute, compile_filter
 from ..ebr.routing import DURABLE, MAX_TIMEOUT
 from ..ebr.subscription import CANCELLED, EXPIRED, FAILED, Subscription
-from ..errors import InvalidWord, NoSuchRoute, ScriptError, StoreUnavailable
+from ..errors import InvalidWord, LocalError, NoSuchRoute, StoreUnavailable
 from .route_table import RouteTable, Standing
 from .server_ref import ServerRef
 
@@ -48,8 +48,8 @@ class Durables:
         self._routes = routes
         self._standing: list[Subscription] = []
         self._here: dict[str, Subscription] = {}
-        self._loading = False
-        self._load_again = False
+        self._changed: set[str] = set()
+        self._looking = False
         if store is not None:
             store.changed = self.look
 
@@ -110,39 +110,39 @@ class Durables:
 
     async def load(self) -> None:
         """Take up what there is and this worker has not, and let go of what there is no more."""
+        await self._look_at({""})
+
+    def look(self, subscription_id: str = "") -> None:
+        """That one has come or gone, or any of them; look, soon, and once for all that is said meanwhile."""
+        self._changed.add(subscription_id)
+        if not self._looking:
+            self._looking = True
+            self._environment.run(self._look_until_quiet(), "durable subscriptions")
+
+    async def _look_until_quiet(self) -> None:
+        try:
+            while self._changed:
+                changed, self._changed = self._changed, set()
+                await self._look_at(changed)
+        finally:
+            self._looking = False
+
+    async def _look_at(self, changed: set[str]) -> None:
         if self._store is None:
             return
         try:
-            records = await self._store.all()
+            records = await (self._store.all() if "" in changed else self._store.some(changed))
         except StoreUnavailable:
-            return  # what is here goes on; the next connection looks again
-        kept = {record.id for record in records}
-        for gone in [id for id in self._here if id not in kept]:
+            return  # what is here goes on; the next connection looks at all
+        there = {record.id for record in records}
+        for gone in [id for id in (self._here if "" in changed else changed) if id not in there]:
             self._let_go(gone, "removed")
         for record in records:
             if record.id not in self._here:
                 try:
                     self._take_up(record)
-                except ScriptError as error:
-                    log.warning("the durable subscription %s waits for another script: %s", record.id, error)
-
-    def look(self) -> None:
-        """Something about them has changed: load them again, soon and once."""
-        if self._loading:
-            self._load_again = True
-            return
-        self._loading = True
-        self._environment.run(self._load_until_quiet(), "durable subscriptions")
-
-    async def _load_until_quiet(self) -> None:
-        try:
-            while True:
-                self._load_again = False
-                await self.load()
-                if not self._load_again:
-                    return
-        finally:
-            self._loading = False
+                except LocalError as error:
+                    log.warning("the durable subscription %s is not in force here: %s", record.id, error)
 
     def declare(self, routes: RouteTable) -> None:
         """Put in force what a script declares, in place of what the one before did."""

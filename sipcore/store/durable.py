@@ -7,7 +7,7 @@ only so often, or once for each value, ask here before they run. A record goes b
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ..contract.keys import DURABLE, durable_fires, durable_seen, subscription
 from ..contract.records import from_json, to_json
@@ -62,8 +62,8 @@ class RedisDurables:
     def __init__(self, pipe: Pipe, inbox: Inbox, epoch: Callable[[], float]) -> None:
         self._pipe = pipe
         self._epoch = epoch
-        self.changed: Callable[[], None] = lambda: None
-        inbox.listen(DURABLE, lambda message: self.changed(), lambda: self.changed())
+        self.changed: Callable[[str], None] = lambda id: None
+        inbox.listen(DURABLE, lambda message: self.changed(message.decode()), lambda: self.changed(""))
 
     async def add(self, record: SubscriptionRecord) -> None:
         epoch = self._epoch()
@@ -85,8 +85,11 @@ class RedisDurables:
 
     async def all(self) -> list[SubscriptionRecord]:
         ids = await self._pipe.execute("ZRANGEBYSCORE", DURABLE, f"({self._epoch()!r}", "+inf")
+        return await self.some([each.decode() for each in ids])
+
+    async def some(self, ids: Collection[str]) -> list[SubscriptionRecord]:
         records = []
-        for text in await self._pipe.execute("MGET", *(subscription(each.decode()) for each in ids)) if ids else ():
+        for text in await self._pipe.execute("MGET", *map(subscription, ids)) if ids else ():
             if text is not None:
                 try:
                     records.append(from_json(SubscriptionRecord, text))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..contract.calls import CallRecord, CallState
@@ -250,25 +250,28 @@ class MemoryDurables:
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self.changed: Callable[[], None] = lambda: None
+        self.changed: Callable[[str], None] = lambda id: None
         store.durables_held.append(self)
 
     async def add(self, record: SubscriptionRecord) -> None:
         self._store.check()
         self._store.durables[record.id] = record
-        self._tell()
+        self._tell(record.id)
 
     async def remove(self, subscription_id: str) -> bool:
         self._store.check()
         removed = self._store.durables.pop(subscription_id, None) is not None
         self._store.durable_fires.pop(subscription_id, None)
-        self._tell()
+        self._tell(subscription_id)
         return removed
 
     async def all(self) -> list[SubscriptionRecord]:
         self._store.check()
         epoch = self._store.epoch()
         return [record for record in self._store.durables.values() if record.expires_at > epoch]
+
+    async def some(self, ids: Collection[str]) -> list[SubscriptionRecord]:
+        return [record for record in await self.all() if record.id in ids]
 
     async def claim(self, record: SubscriptionRecord, value: str) -> bool:
         self._store.check()
@@ -284,9 +287,9 @@ class MemoryDurables:
             await self.remove(record.id)
         return True
 
-    def _tell(self) -> None:
+    def _tell(self, subscription_id: str) -> None:
         for each in self._store.durables_held:
-            each.changed()
+            each.changed(subscription_id)
 
 
 class MemoryCallBoard:

@@ -23,14 +23,15 @@ def durable(world, filter=None, **fields):
 async def test_what_one_worker_keeps_all_workers_have(world):
     first, second = await world.worker("w1"), await world.worker("w2")
     told = []
-    second.durables.changed = lambda: told.append("second")
+    second.durables.changed = told.append
     filter = any_of({"aor": glob("b*@t1")}, {"transport": "tls", "aor": "bob@t2"})
     record = durable(world, filter, max_fires=3, dedup="key", context=["alice", {"at": 1}], on_expire="nobody")
 
     await first.durables.add(record)
 
-    await until(lambda: told)
+    await until(lambda: record.id in told)
     [kept] = await second.durables.all()
+    assert await second.durables.some([record.id, "s0"]) == [kept]
     assert (kept.id, kept.events, kept.max_fires, kept.dedup, kept.context, kept.on_expire) == (
         record.id,
         record.events,
@@ -55,7 +56,7 @@ async def test_it_is_gone_when_its_time_is_over(world):
 async def test_exactly_one_takes_it_away(world):
     first, second = await world.worker("w1"), await world.worker("w2")
     told = []
-    second.durables.changed = lambda: told.append("second")
+    second.durables.changed = told.append
     record = durable(world)
     await first.durables.add(record)
     told.clear()
@@ -63,8 +64,8 @@ async def test_exactly_one_takes_it_away(world):
     removed = await asyncio.gather(*(each.durables.remove(record.id) for each in (first, second, first)))
 
     assert sorted(removed) == [False, False, True]
-    await until(lambda: told)
-    assert await second.durables.all() == []
+    await until(lambda: record.id in told)
+    assert await second.durables.all() == await second.durables.some([record.id]) == []
     assert not await second.durables.claim(record, "")
 
 
