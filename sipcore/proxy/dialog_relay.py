@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from ..syntax import forward_response, make_response
 from ..transaction import NEVER, Timed
 from .events import DialogEnded, PhoneAsleep
@@ -39,20 +41,18 @@ def purr_of(uri: str) -> str:
     return found[1] if found is not None else ""
 
 
-class DialogRelay(Timed):
+class DialogRelay(Timed, Struct, eq=False):
     """One such request, the `user` of both its transactions."""
 
-    __slots__ = ("_client", "_core", "_hop", "_is_waiting", "_request", "_server", "_timer_c", "due", "queued_for")
-
-    def __init__(self, core: ProxyCore, server: ServerTransaction, hop: Hop) -> None:
-        self._core = core
-        self._request: Request = server.request
-        self._server: ServerTransaction | None = server
-        self._client: ClientTransaction | None = None
-        self._hop = hop
-        self._timer_c = 0.0
-        self._is_waiting = False
-        self.due = self.queued_for = NEVER
+    _core: ProxyCore
+    _request: Request
+    _server: ServerTransaction | None
+    _hop: Hop
+    _client: ClientTransaction | None = None
+    _timer_c: float = 0.0
+    _is_waiting: bool = False
+    due: float = NEVER
+    queued_for: float = NEVER
 
     @property
     def transaction(self) -> ClientTransaction | None:

@@ -12,14 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .dialog_relay import DialogRelay
-from .dialog_routes import Hop
 from .forwarding import own_routes
 from .target import Target
 
 if TYPE_CHECKING:
     from ..contract.flow import Flow
     from ..syntax import Request
-    from ..transaction import ClientTransaction, ServerTransaction
+    from ..transaction import ClientTransaction
     from .core import ProxyCore
 
 __all__ = ["EdgeHop", "asked_to_reach"]
@@ -36,13 +35,8 @@ def asked_to_reach(request: Request, core: ProxyCore) -> Flow | None:
     return core.tokens.read_for_edge(user, request) if user else None
 
 
-class EdgeHop(DialogRelay):
+class EdgeHop(DialogRelay, eq=False):
     """One such request."""
-
-    __slots__ = ()
-
-    def __init__(self, core: ProxyCore, server: ServerTransaction, flow: Flow) -> None:
-        super().__init__(core, server, Hop(server.request.target, flow, from_caller=True, skip_routes=1))
 
     def start(self, now: float) -> None:
         """Send it on."""

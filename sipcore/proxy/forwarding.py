@@ -99,7 +99,7 @@ class Forwarder:
         if routes is not None:
             headers = tuple(("Route", value) for value in routes)
             return self._forward(request, uri, flow, branch, headers=headers, remove=("route",))
-        return self._forward(request, uri, flow, branch, skip_routes=skip_routes)
+        return self._forward(request, uri, flow, branch, (), skip_routes)
 
     def _forward(
         self,
@@ -114,17 +114,10 @@ class Forwarder:
         remove: Sequence[str] = (),
     ) -> Request:
         hops = request.max_forwards
-        forwarded = forward_request(
-            request,
-            target=uri,
-            via=self.via[flow.transport] + branch,
-            max_forwards=self._max_forwards if hops is None else max(hops - 1, 0),
-            record_route=record_route,
-            skip_routes=skip_routes,
-            routes=routes,
-            headers=headers,
-            remove=remove,
-        )
+        left = self._max_forwards if hops is None else max(hops - 1, 0)
+        via = self.via[flow.transport] + branch
+        # By position: with keywords the interpreter takes a longer way.
+        forwarded = forward_request(request, uri, via, left, record_route, skip_routes, routes, headers, remove)
         # What was just written need not be read back: that would cost as much as the forwarding itself.
         forwarded.branch = self._prefix + branch
         return forwarded

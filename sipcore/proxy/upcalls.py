@@ -12,7 +12,7 @@ from ..errors import MalformedMessage
 from ..syntax import check_request, make_response
 from .cause import Cause
 from .dialog_relay import DialogRelay, purr_of
-from .dialog_routes import DialogRoutes
+from .dialog_routes import DialogRoutes, Hop
 from .edge_hop import EdgeHop, asked_to_reach
 from .events import Acknowledged, FinalSent, RequestReceived, RequestTerminated
 from .loops import was_here
@@ -66,7 +66,7 @@ class Upcalls:
         if has_route and request.max_forwards != 0:
             hop = self._dialogs.hop(request, transaction.flow)
             if hop is not None and request.to_tag:
-                transaction.user = relay = DialogRelay(core, transaction, hop)
+                transaction.user = relay = DialogRelay(core, request, transaction, hop)
                 purr = purr_of(request.target) if hop.is_cut_off else ""
                 if purr:
                     relay.wait_for_phone(purr, now)
@@ -88,7 +88,7 @@ class Upcalls:
         if has_route and not request.to_tag:
             flow = asked_to_reach(request, core)
             if flow is not None:
-                transaction.user = relay = EdgeHop(core, transaction, flow)
+                transaction.user = relay = EdgeHop(core, request, transaction, Hop(request.target, flow, True, 1))
                 relay.start(now)
                 return
         self._count += 1

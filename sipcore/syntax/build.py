@@ -41,7 +41,6 @@ _new = object.__new__
 
 def forward_request(
     request: Request,
-    *,
     target: str,
     via: str,
     max_forwards: int,
