@@ -77,11 +77,10 @@ _TEXT = (
     r"[\x20-\xff]"  # one range: for `re` that is twice as fast as [^\r\n], and a tab or NUL may be looked at closely
 )
 _PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})(?![0-9])|)"  # up to 64999; the rest is looked at closely
-_VALUE = rf"(?:={_WORD}++|)"
-_PARAMETERS = rf"(?:;(?!branch|tag)[a-z0-9\-]++{_VALUE}){{0,16}}"
+_PARAMETERS = r"(?:;[ac-su-z0-9\-][A-Za-z0-9\-.!%*_+`'~=]*+){0,16}"  # what begins with b or t may be a branch or a tag
 _TRANSPORT = r"SIP/2\.0/(?:UDP|TCP|TLS|WSS?)"
 _USER = r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]{1,256}+@"
-_URI = rf"sips?:(?:{_USER}|)[A-Za-z0-9_.\-]++{_PORT}(?:;[a-z0-9\-]++{_VALUE}){{0,16}}"
+_URI = rf"sips?:(?:{_USER}|)[A-Za-z0-9_.\-]++{_PORT}(?:;[A-Za-z0-9\-.!%*_+`'~=;]{{0,100}}+|)"
 
 
 def _address(name: str) -> str:
