@@ -30,14 +30,14 @@ TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 class Forwarder:
     """Writes requests on behalf of one edge."""
 
-    __slots__ = ("_max_forwards", "_new_token", "_prefix", "_record_route", "_tokens", "edge", "via")
+    __slots__ = ("_max_forwards", "_new_token", "_record_route", "_tokens", "edge", "via")
 
     def __init__(self, edge: Edge, new_token: Callable[[], str], tokens: FlowTokens, policy: Policy) -> None:
         self.edge = edge
         self._new_token = new_token
         self._tokens = tokens
         self._max_forwards = policy.max_forwards
-        self._prefix = f"{MAGIC_COOKIE}{edge.worker}."
+        prefix = f"{MAGIC_COOKIE}{edge.worker}."
         self.via: dict[str, str] = {}
         "By transport, for all that SIP is spoken over: the Via value of ours, up to the token."
         self._record_route: dict[str, str] = {}
@@ -45,7 +45,7 @@ class Forwarder:
         for transport in TRANSPORTS:
             address = _written(edge.address_for(transport))
             parameter = "" if transport == "udp" else f";transport={transport}"
-            self.via[transport] = f"SIP/2.0/{transport.upper()} {address};rport;branch={self._prefix}"
+            self.via[transport] = f"SIP/2.0/{transport.upper()} {address};rport;branch={prefix}"
             self._record_route[transport] = f"{owner}@{address}{parameter};lr>"
 
     def own_route(self) -> re.Pattern[str]:
@@ -117,10 +117,7 @@ class Forwarder:
         left = self._max_forwards if hops is None else max(hops - 1, 0)
         via = self.via[flow.transport] + branch
         # By position: with keywords the interpreter takes a longer way.
-        forwarded = forward_request(request, uri, via, left, record_route, skip_routes, routes, headers, remove)
-        # What was just written need not be read back: that would cost as much as the forwarding itself.
-        forwarded.branch = self._prefix + branch
-        return forwarded
+        return forward_request(request, uri, via, left, record_route, skip_routes, routes, headers, remove)
 
     def farewell(self, invite: Request, answer: Response, flow: Flow) -> tuple[Request, Request]:
         """ACK and BYE for a 2xx that nobody takes, as the caller would have sent them (§13.2.2.4, §15.1.1).

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..errors import InvalidWord, MalformedMessage
-from .careful import CarefulRequest, CarefulResponse
+from .careful import CarefulRequest, CarefulResponse, ForwardedRequest
 from .grammar import LWS, first_value, is_token, split_values
 from .header_names import HEADER_KEYS
 from .message import SPELLED, Request, Response, join
@@ -52,7 +52,7 @@ def forward_request(
 ) -> Request:
     """Make the copy that goes to one target (§16.6).
 
-    `via` is put on top. `record_route` and `routes` are values put in front of those that are there already; `skip_routes`
+    `via`, which ends with its branch, is put on top. `record_route` and `routes` are values put in front of those that are there already; `skip_routes`
     values are dropped from the front first. Lines named in `remove` (lower case) go, `headers` are appended.
     """
     method = request.method
@@ -76,8 +76,9 @@ def forward_request(
         rest = rest.replace(_HOPS[request.max_forwards or 0], _HOPS[max_forwards], 1)
     else:
         rest = _edit_lines(request, max_forwards, skip_routes, headers, remove)
-    forwarded = _new(CarefulRequest)
+    forwarded = _new(ForwardedRequest)
     forwarded.raw = top.encode("utf-8", "surrogateescape") + rest
+    forwarded.branch = via.rpartition(";branch=")[2]
     forwarded.method = method
     forwarded.target = target
     forwarded.version = "SIP/2.0"
