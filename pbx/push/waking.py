@@ -206,6 +206,9 @@ def _recipient(device: PushDevice) -> Recipient | PushResult:
 def _ended(claim: Claim, outcome: Outcome, occasion: Occasion) -> None:
     """Keep and tell what came of one push."""
     device, result = claim.device, outcome.result
+    if occasion.kind == "refresh" and result.permanent and not result.status:
+        # The provider has no such push, so none was sent; nobody waits, and it is no fault of the device.
+        outcome = Outcome(result, suppressed=result.reason)
     given_up = ledger.complete(claim, outcome)
     log.info(
         "[%s] push %s: %s",

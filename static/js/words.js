@@ -26,6 +26,8 @@ const NOT_PUSHED = {
   awake: () => gettext("it had answered for itself"),
   "provider-down": () => gettext("its provider is down"),
   expired: () => gettext("its registration ended too long ago"),
+  "voip-token-only": () => gettext("it can be woken for calls alone"),
+  "no-such-push": () => gettext("it can be woken for calls alone"),
 };
 
 // name: [icon, colour, sentence]; the sentence's %(…)s are the event's attributes, addresses without their domain.

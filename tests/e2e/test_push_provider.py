@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from .clients.scripted import ScriptedPhone
 pytestmark = pytest.mark.timeout(180)
 
 TOKEN = "fcm-token:0123456789-abcdef"
-PARAMETERS = f";pn-provider=fcm;pn-param={FcmServer.project};pn-prid={TOKEN}"
+PARAMETERS = f";pn-provider=fcm;pn-param={FcmServer.project};pn-prid="
 INSTANCE = ';+sip.instance="<urn:uuid:00000000-0000-1000-8000-000000000042>"'
 
 
@@ -56,14 +57,14 @@ def phone_of(product: ProductUnderTest, who: Subscriber) -> ScriptedPhone:
     return ScriptedPhone((product.host, product.sip_port), who.username, who.password)
 
 
-def register(phone: ScriptedPhone):
-    return phone.register(uri_parameters=PARAMETERS, parameters=INSTANCE)
+def register(phone: ScriptedPhone, token: str = TOKEN):
+    return phone.register(uri_parameters=PARAMETERS + token, parameters=INSTANCE)
 
 
-def fall_asleep(product: ProductUnderTest, who: Subscriber, google: FcmServer) -> int:
+def fall_asleep(product: ProductUnderTest, who: Subscriber, google: FcmServer, token: str = TOKEN) -> int:
     """Register once with a token, as an app does when it is opened, and vanish; return how many pushes there were."""
     phone = phone_of(product, who)
-    answer = register(phone)
+    answer = register(phone, token)
     assert answer.all("feature-caps") == ['*;+sip.pns="fcm"']
     product.manage("shell", "--no-imports", "-c", WAIT_FOR_OWNER.format(username=who.username))
     phone.close()
@@ -94,6 +95,32 @@ def test_a_phone_is_woken_through_google_and_gets_the_call_that_the_push_named(p
     call.bye(incoming)
     for phone in (caller, woken):
         phone.close()
+
+
+@pytest.mark.acceptance("H46")
+def test_a_call_that_ended_while_celery_stood_still_wakes_nobody_afterwards(product, google) -> None:
+    alice, bob, carol = product.new_subscribers(3)
+    before = fall_asleep(product, bob, google, "token-of-bob:0123456789")
+    fall_asleep(product, carol, google, "token-of-carol:0123456789")
+    caller = phone_of(product, alice)
+    caller.register()
+
+    product.kill_child("celery", signal.SIGSTOP)
+    try:
+        call = caller.call(bob.username)
+        call.wait_for(100)
+        time.sleep(1.0)  # the wake-up is in the queue
+        call.cancel()
+        call.wait_for(487)
+    finally:
+        product.kill_child("celery", signal.SIGCONT)
+    later = caller.call(carol.username)
+    wait_until(lambda: len(google.pushes) > before, 20, "no push came")
+    later.cancel()
+    later.wait_for(487)
+
+    assert [push.body["message"]["token"] for push in google.pushes[before:]] == ["token-of-carol:0123456789"]
+    caller.close()
 
 
 @pytest.mark.browser

@@ -4,7 +4,7 @@ https://developer.apple.com/documentation/usernotifications/sending-notification
 
 A call goes to the VoIP token, which wakes the app at once; iOS expects it to show a call for each and shuts out an app
 that does not, so nothing else goes there but a test that its owner was warned of. A message goes to the app's ordinary
-token as an alert, a test or a refresh there as a background push. An app with the ordinary token alone gets a call as an alert:
+token as an alert; a test, a refresh and what a call in progress needs as a background push. An app with the ordinary token alone gets a call as an alert:
 better seen late than never.
 
 What a phone registers is read in the form of RFC 8599 §10 (`pn-param=TEAMID.bundle.id.voip`, `pn-prid=<hex>`) and in
@@ -38,7 +38,7 @@ TOKEN = re.compile(r"[0-9a-fA-F]{16,400}")
 TEAM = re.compile(r"[A-Z0-9]{10}\.")
 SERVICES = frozenset({"voip", "remote"})
 VOIP_KINDS = frozenset({"call", "test"})
-QUIET_KINDS = frozenset({"test", "refresh"})  # that nobody needs to see
+QUIET_KINDS = frozenset({"test", "refresh", "dialog"})  # that nobody needs to see
 NO_DEVICE = "0" * 64  # a token that no device has
 
 

@@ -43,7 +43,7 @@ class Wakeup:
     push_id: str
     "The same for every try of one push: providers and apps drop the second of two."
     kind: str
-    "call, or test."
+    "call; message, refresh or dialog, which are no new call; or test."
     aor: str
     call_uid: str
     call_id: str

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pbx.push import actions, outages, sending, tasks
+from pbx.push import actions, outages, sending, tasks, waking
 from pbx.push.breaker import LEAST
 from pbx.push.models import PushDevice
 from tests.support.push_server import Answer
@@ -117,6 +117,18 @@ def test_a_wrong_key_costs_no_phone_its_token(settings, apns, bob, put_call, eve
     assert (device.state, device.last_error) == ("unknown", "InvalidProviderToken")
     assert told(events) == [("E_PUSH_FAILED", "InvalidProviderToken")]
     assert len(apns.received) == 1
+
+
+def test_an_iphone_that_takes_calls_alone_is_not_blamed_for_the_refresh_that_cannot_be(apns, bob, events):
+    until = datetime.now(UTC) + timedelta(minutes=5)
+    device = learn(bob, "apns", IPHONE, f"TEAM123456.{apns.bundle}.voip", registered_until=until)
+
+    waking.refresh(device)
+
+    device.refresh_from_db()
+    assert apns.received == []
+    assert (device.last_error, device.attempts.count()) == ("", 0)
+    assert told(events) == [("E_PUSH_SUPPRESSED", "voip-token-only")]
 
 
 @pytest.mark.acceptance("H72")

@@ -100,6 +100,7 @@ BOTH = f"{REMOTE}:remote&{VOIP}:voip"
         ("a test where there is no other", f"TEAM123456.{BUNDLE}.voip", VOIP, "test", (VOIP, f"{BUNDLE}.voip", "voip", "10")),
         ("a message", f"TEAM123456.{BUNDLE}.voip&remote", BOTH, "message", (REMOTE, BUNDLE, "alert", "10")),
         ("a refresh", f"TEAM123456.{BUNDLE}.voip&remote", BOTH, "refresh", (REMOTE, BUNDLE, "background", "5")),
+        ("in a call", f"TEAM123456.{BUNDLE}.voip&remote", BOTH, "dialog", (REMOTE, BUNDLE, "background", "5")),
         ("an app without VoIP", f"TEAM123456.{BUNDLE}", REMOTE, "call", (REMOTE, BUNDLE, "alert", "10")),
     ],
 )  # fmt: skip
@@ -112,7 +113,7 @@ def test_which_token_is_pushed_and_how(_case, param, token, kind, pushed, server
     assert (push.path.removeprefix("/3/device/"), *(push.headers[name] for name in names)) == pushed
 
 
-@pytest.mark.parametrize("kind", ["message", "refresh"])
+@pytest.mark.parametrize("kind", ["message", "refresh", "dialog"])
 def test_what_is_no_call_never_goes_to_the_voip_token(kind, server, send):
     result = send(kind=kind)
 
