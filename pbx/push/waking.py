@@ -24,7 +24,14 @@ from pbx.store import StoreError, store
 from sipcore.contract import keys
 from sipcore.contract.aor import split_aor
 from sipcore.contract.calls import BranchState, CallState
-from sipcore.contract.events import E_PUSH_FAILED, E_PUSH_SENT, E_PUSH_SUPPRESSED, E_PUSH_TOKEN_INVALID
+from sipcore.contract.events import (
+    CATALOGUE,
+    E_PUSH_FAILED,
+    E_PUSH_SENT,
+    E_PUSH_SUPPRESSED,
+    E_PUSH_TOKEN_INVALID,
+    E_UL_CONTACT_REFRESH,
+)
 from sipcore.contract.records import from_json
 
 from . import ledger
@@ -143,7 +150,22 @@ def test_device(device: PushDevice) -> None:
 
 def refresh(device: PushDevice) -> None:
     """Push one device so that it registers again before its binding expires (RFC 8599 §4.1.3), and never after that."""
-    _push([device], Occasion(device.subscriber.aor, device.registered_until.timestamp(), kind="refresh"))
+    aor, until = device.subscriber.aor, device.registered_until.timestamp()
+    known = {
+        "domain": "location",  # the table's name, as for the SIP side
+        "aor": aor,
+        "key": device.handle,
+        "instance_id": device.instance_id,
+        "expires": int(until),
+        "expires_in": max(0, round(until - time.time())),
+        "pn_provider": device.provider,
+        "pn_param": device.param,
+        "reason": "reg-refresh",
+        "method": "REGISTER",
+    }
+    nothing = {name: kind() for name, kind in CATALOGUE[E_UL_CONTACT_REFRESH].attributes.items()}
+    wanted = raise_event(E_UL_CONTACT_REFRESH, **(nothing | known))
+    _push([device], Occasion(aor, until, kind="refresh", cause_id=wanted.id))
 
 
 def usable_devices(aor: str) -> list[PushDevice]:

@@ -43,7 +43,9 @@ def test_it_is_pushed_once_and_not_as_a_call(push_server, bob, events):
 
     (push,) = push_server.received
     assert push.body["type"] == "refresh"
-    assert [(event.name, event.kind) for event in events()] == [("E_PUSH_SENT", "refresh")]
+    wanted, sent = events()
+    assert (wanted.name, wanted.reason, wanted.key) == ("E_UL_CONTACT_REFRESH", "reg-refresh", "k1")
+    assert (sent.name, sent.kind, sent.cause_id) == ("E_PUSH_SENT", "refresh", wanted.id)
 
 
 @pytest.mark.acceptance("H69")
