@@ -25,7 +25,16 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "calls": ("E_CALL_", "E_BRANCH_", "E_WAIT_", "E_INJECT_"),
     "pickup": ("E_CALL_PICKUP",),
     "push": ("E_PUSH_",),
-    "trouble": ("E_AUTH_", "E_LIMIT_", "E_SCRIPT_", "E_SUB_FAILED", "E_PUSH_FAILED", "E_PUSH_TOKEN_", "E_NODE_DOWN"),
+    "trouble": (
+        "E_AUTH_",
+        "E_LIMIT_",
+        "E_SCRIPT_",
+        "E_SUB_FAILED",
+        "E_PUSH_FAILED",
+        "E_PUSH_TOKEN_",
+        "E_PUSH_PROVIDER_",
+        "E_NODE_DOWN",
+    ),
 }
 "What the feed can be narrowed to: beginnings of event names. static/js/feed.js has the same table."
 

@@ -9,7 +9,7 @@ const KINDS = {
   calls: ["E_CALL_", "E_BRANCH_", "E_WAIT_", "E_INJECT_"],
   pickup: ["E_CALL_PICKUP"],
   push: ["E_PUSH_"],
-  trouble: ["E_AUTH_", "E_LIMIT_", "E_SCRIPT_", "E_SUB_FAILED", "E_PUSH_FAILED", "E_PUSH_TOKEN_", "E_NODE_DOWN"],
+  trouble: ["E_AUTH_", "E_LIMIT_", "E_SCRIPT_", "E_SUB_FAILED", "E_PUSH_FAILED", "E_PUSH_TOKEN_", "E_PUSH_PROVIDER_", "E_NODE_DOWN"],
 };
 
 // Attributes that name a subscriber; the same as in pbx/event_log.py.
