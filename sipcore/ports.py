@@ -16,7 +16,7 @@ from .contract.jobs import Job
 from .contract.location import Binding, BindingChanges
 from .contract.subscriptions import SubscriptionRecord
 
-__all__ = ["CallBoard", "Directory", "DurableSubscriptions", "EventBus", "Jobs", "LocationService"]
+__all__ = ["MAX_DURABLE", "CallBoard", "Directory", "DurableSubscriptions", "EventBus", "Jobs", "LocationService"]
 
 
 class LocationService(Protocol):
@@ -97,14 +97,17 @@ class EventBus(Protocol):
         """
 
 
+MAX_DURABLE = 10_000  # durable subscriptions of all workers together: each worker holds each of them
+
+
 class DurableSubscriptions(Protocol):
     """Subscriptions that belong to no worker: every worker takes them up. All raise StoreUnavailable."""
 
     changed: Callable[[str], None]
     "Set by whoever holds copies: called with the id of one that came or went, and with none when that may have been missed."
 
-    async def add(self, record: SubscriptionRecord) -> None:
-        """Keep one until its deadline. Raises InvalidWord when there are too many."""
+    async def add(self, record: SubscriptionRecord) -> bool:
+        """Keep one until its deadline; False when there are MAX_DURABLE already."""
 
     async def remove(self, subscription_id: str) -> bool:
         """End one for all workers; True for exactly one of those who do."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from .subscription import Subscription
@@ -31,6 +33,8 @@ class Deadlines:
         self._expire = expire
         self._monotonic = monotonic
         self._call_at = call_at
+        # Not that of the handler who happens to set the timer: what is over is no consequence of what he handles.
+        self._own_context = copy_context()
         self._heap: list[tuple[float, str]] = []
         self._timer: Any = None
         self._armed_for = float("inf")
@@ -63,7 +67,7 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
         self._armed_for = self._heap[0][0]
-        self._timer = self._call_at(self._armed_for, self._fired)
+        self._timer = self._call_at(self._armed_for, partial(self._own_context.run, self._fired))
 
     def __len__(self) -> int:
         return len(self._heap)

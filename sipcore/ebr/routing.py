@@ -402,6 +402,10 @@ class EventRouting(Registry):
     def _log_is_shorter(self, call_uid: str) -> None:
         self._reports.limit_hit("age of a cursor of the event log", 0, call_uid)
 
+    def limit_hit(self, limit: str, value: int, call_uid: str = "") -> InvalidWord:
+        """Say, not too often, that a limit was reached; return the error for whoever asked for more."""
+        return self._reports.limit_hit(limit, value, call_uid)
+
     # -- what the lanes say
 
     def handler_starts(self, subscription: Subscription, event: Event, since: float) -> None:

@@ -22,6 +22,7 @@ from ..ebr.filters import check_attribute, compile_filter
 from ..ebr.routing import DURABLE, MAX_TIMEOUT
 from ..ebr.subscription import CANCELLED, EXPIRED, FAILED, Subscription
 from ..errors import InvalidWord, LocalError, NoSuchRoute, StoreUnavailable
+from ..ports import MAX_DURABLE
 from .route_table import RouteTable, Standing
 from .server_ref import ServerRef
 
@@ -103,7 +104,8 @@ class Durables:
             self._name_of(on_expire) if on_expire else "",
             context,
         )
-        await store.add(record)
+        if not await store.add(record):
+            raise env.routing.limit_hit("durable subscriptions", MAX_DURABLE, call_uid)
         return self._here.get(record.id) or self._take_up(record)
 
     # For the worker.

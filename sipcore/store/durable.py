@@ -12,16 +12,15 @@ from collections.abc import Callable, Collection
 from ..contract.keys import DURABLE, durable_fires, durable_seen, subscription
 from ..contract.records import from_json, to_json
 from ..contract.subscriptions import SubscriptionRecord
-from ..errors import InvalidWord
+from ..ports import MAX_DURABLE
 from .inbox import Inbox
 from .lua import Script
 from .pipe import Pipe
 
-__all__ = ["MAX_DURABLE", "RedisDurables"]
+__all__ = ["RedisDurables"]
 
 log = logging.getLogger("sipcore.store")
 
-MAX_DURABLE = 10_000  # of all workers together: each worker holds each of them
 MAX_SEEN = 10_000  # values by which one of them knows duplicates; beyond, any one is forgotten for one more
 
 _ADD = Script("""
@@ -65,15 +64,14 @@ class RedisDurables:
         self.changed: Callable[[str], None] = lambda id: None
         inbox.listen(DURABLE, lambda message: self.changed(message.decode()), lambda: self.changed(""))
 
-    async def add(self, record: SubscriptionRecord) -> None:
+    async def add(self, record: SubscriptionRecord) -> bool:
         epoch = self._epoch()
         life = max(round((record.expires_at - epoch) * 1000), 1)
         keys = (DURABLE, subscription(record.id))
         added = await self._pipe.call(
             _ADD, keys, to_json(record), life, record.id, record.expires_at, epoch, MAX_DURABLE
         )
-        if not added:
-            raise InvalidWord(f"more than {MAX_DURABLE} durable subscriptions")
+        return bool(added)
 
     async def remove(self, subscription_id: str) -> bool:
         removed = self._pipe.execute("ZREM", DURABLE, subscription_id)

@@ -19,6 +19,7 @@ from ..contract.location import Binding, BindingChanges
 from ..contract.records import replace
 from ..contract.subscriptions import ConditionRecord, SubscriptionRecord
 from ..errors import DirectoryNotReady, StoreUnavailable
+from ..ports import MAX_DURABLE
 from .event_log import MAX_KEPT
 from .held import HeldBindings
 from .log_follower import AGAIN
@@ -253,10 +254,12 @@ class MemoryDurables:
         self.changed: Callable[[str], None] = lambda id: None
         store.durables_held.append(self)
 
-    async def add(self, record: SubscriptionRecord) -> None:
-        self._store.check()
+    async def add(self, record: SubscriptionRecord) -> bool:
+        if len(await self.all()) >= MAX_DURABLE:
+            return False
         self._store.durables[record.id] = record
         self._tell(record.id)
+        return True
 
     async def remove(self, subscription_id: str) -> bool:
         self._store.check()

@@ -1,6 +1,8 @@
 """What a subscription may ask for beyond firing for each match, and what is said about subscriptions."""
 
 import asyncio
+from contextvars import copy_context
+from functools import partial
 
 import pytest
 
@@ -329,3 +331,25 @@ async def test_the_wall_clock_may_jump():
 
     assert heard == [event.id]
     assert world.events.count == 0
+
+
+async def test_what_is_over_is_no_consequence_of_the_route_that_subscribed():
+    world, told = World(), []
+    world.bus.wanted = set()
+
+    async def again(event, transaction):
+        told.append(event)
+        if len(told) < 2 * MAX_NESTING:
+            world.events.notify_on_event(CONTACTS, BOB, Heard(), 1)
+
+    # Timers as asyncio sets them: each in the context of whoever sets it.
+    set_timer = world.events._deadlines._call_at
+    world.events._deadlines._call_at = lambda when, then: set_timer(when, partial(copy_context().run, then))
+    world.events.notify_on_event(E_SUB_EXPIRED, None, again, 300, match_all=True)
+    world.events.notify_on_event(CONTACTS, BOB, Heard(), 1)
+    for _ in range(2 * MAX_NESTING):
+        world.advance(1)
+        await world.settle()
+
+    assert len(told) == 2 * MAX_NESTING
+    assert {(event.depth, event.cause_id) for event in told} == {(1, "")}

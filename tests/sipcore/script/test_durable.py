@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipcore.contract.events import E_SCRIPT_ERROR, E_SUB_EXPIRED, E_SUB_FAILED
+from sipcore.contract.events import E_LIMIT_HIT, E_SCRIPT_ERROR, E_SUB_EXPIRED, E_SUB_FAILED
 from sipcore.contract.flow import Flow
 from sipcore.driver import Driver
 from sipcore.script.loader import load_script
@@ -181,6 +181,15 @@ def test_what_cannot_be_kept_is_refused(script: Start, options: str, message: st
         assert bob.request("MESSAGE", "sip:x@pbx.example").status == 500
         assert message in world.errors[0]
         assert world.store.durables == {}
+
+
+def test_a_limit_is_told(script: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipcore.store.memory.MAX_DURABLE", 1)
+    with script(ASK % "", may_fail=True) as world:
+        bob = world.phone("102")
+        assert bob.request("MESSAGE", "sip:x@pbx.example").status == 202
+        assert bob.request("MESSAGE", "sip:x@pbx.example").status == 500
+        assert [event.limit for event in world.named(E_LIMIT_HIT)] == ["durable subscriptions"]
 
 
 STANDING = """
