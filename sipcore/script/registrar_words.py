@@ -110,9 +110,7 @@ class RegistrarWords:
     def _tell_push(self, register: Register, before: Sequence[Binding], changes: BindingChanges) -> None:
         """What the REGISTER says about waking this phone goes to the web side, token and all, and stays nowhere here."""
         jobs, aor = self._environment.jobs, changes.aor
-        if not (
-            changes.removed or changes.is_empty or any(map(_push_of, before)) or any(map(_push_of, changes.bindings))
-        ):
+        if not (register.has_push or changes.removed or changes.is_empty or any(map(_push_of, before))):
             return
         if any(binding.push for binding in (*changes.inserted, *changes.updated)):
             for report in push_report(register, changes.bindings):

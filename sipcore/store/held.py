@@ -35,7 +35,8 @@ class HeldBindings:
         connections: frozenset[str] = _NONE
         for binding in bindings:
             if binding.worker == self._worker:
-                earliest = min(earliest or binding.expires_at, binding.expires_at)
+                if not earliest or binding.expires_at < earliest:
+                    earliest = binding.expires_at
                 if binding.connection:
                     connections |= {binding.connection}
         if earliest:

@@ -75,6 +75,7 @@ class Transports:
         self._servers: list[asyncio.Server] = []
         self._resolver: Resolver
         self._local = ("", 0)
+        self._socket_names: dict[str, str] = {}
         self._is_closed = False
 
     @property
@@ -99,6 +100,7 @@ class Transports:
                 "Give an address of this host and a port that no other program uses."
             ) from error
         self._local = datagrams.getsockname()[:2]
+        self._socket_names.clear()
         is_wildcard = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
         family = socket.AF_INET if datagrams.family == socket.AF_INET else socket.AF_UNSPEC
         self._resolver = Resolver(loop, self._limits, family)
@@ -199,8 +201,12 @@ class Transports:
         asyncio.get_running_loop().call_soon(self._failed, transaction, error)
 
     def _socket_name(self, transport: str) -> str:
-        host, port = self._local
-        return f"{transport}:[{host}]:{port}" if ":" in host else f"{transport}:{host}:{port}"
+        name = self._socket_names.get(transport)
+        if name is None:
+            host, port = self._local
+            name = f"{transport}:[{host}]:{port}" if ":" in host else f"{transport}:{host}:{port}"
+            self._socket_names[transport] = name  # every binding has it: the same string, not one each
+        return name
 
 
 def _bind_both(host: str, port: int, *, share: bool) -> tuple[socket.socket, socket.socket]:
