@@ -1,9 +1,9 @@
 """UDP: one raw socket, read until it is empty at each wake-up and written at once.
 
 A wake-up costs more than the message that it is for: the loop, the system call, and caches full of something else. So while
-datagrams come faster than one in a millisecond, the socket is looked at once in each, for all that have come (as network
-drivers do with their interrupts). A message then waits for half a millisecond in the mean; T1 is 500 of them. A worker that
-is not busy is woken at once.
+several datagrams come in each millisecond, the socket is looked at once in each, for all that have come, as network drivers
+do with their interrupts. A message then waits for half a millisecond in the mean; T1 is 500 of them. A worker that is less
+busy is woken at once, so that a phone that has just come back gets its call at once.
 
 Not an asyncio datagram endpoint: that one calls back for each datagram, which costs a third more at saturation and gives no
 moment "after the batch" in which the core can be pumped once for all of them (design: one turn, many datagrams).
@@ -25,6 +25,7 @@ from .limits import TransportLimits
 __all__ = ["UdpSocket"]
 
 MAX_DATAGRAM = 65_535
+LOOKS = 8  # rests over which it is found out how many datagrams come in one
 LARGEST_KEEP_ALIVE = 4  # octets: CRLFCRLF (RFC 5626 §4.4.1) and the zero octets some phones send
 _MAPPED = "::ffff:"  # how an IPv4 peer is seen through an IPv6 socket (RFC 4291 §2.5.5.2)
 
@@ -52,7 +53,11 @@ class UdpSocket:
         self._is_ipv6 = bound.family == socket.AF_INET6
         self._flows: dict[Address, Flow] = {}
         self._queue: deque[tuple[bytes, Address, Any]] = deque()
-        self._woken_at = 0.0
+        self._since = 0.0
+        self._count = 0
+        "Datagrams since then."
+        self._density = 0.0
+        "How many came in the time of a rest, of late."
         self._resting: asyncio.TimerHandle | None = None
         self.dropped = 0
         "Datagrams that found the queue full."
@@ -61,26 +66,31 @@ class UdpSocket:
         loop.add_reader(bound.fileno(), self._readable)
 
     def _readable(self) -> None:
-        """Something has come. Read, and rest before the next time if the last was only just now."""
-        now, rest = self._loop.time(), self._limits.rest
-        if now - self._woken_at < rest:
-            self._loop.remove_reader(self._socket.fileno())
-            self._resting = self._loop.call_later(rest, self._rested)
-        self._woken_at = now
-        self._read()
+        """Something has come. Read; when much has come of late, look only once in a while from now on."""
+        now, limits = self._loop.time(), self._limits
+        elapsed = now - self._since
+        if elapsed >= LOOKS * limits.rest:
+            self._density = self._count * limits.rest / elapsed
+            self._since, self._count = now, 0
+            if self._density >= limits.many:
+                self._loop.remove_reader(self._socket.fileno())
+                self._resting = self._loop.call_later(limits.rest, self._rested)
+        self._count += self._read()
 
     def _rested(self) -> None:
-        """Read what came meanwhile, and go on like that until there is nothing."""
+        """Read what came meanwhile, and go on like that as long as it is worth it."""
         self._resting = None
-        count = 1  # whatever happens, somebody comes back
+        limits, count = self._limits, 0
         try:
             count = self._read()
-        finally:
+            self._density += (count - self._density) / LOOKS
+        finally:  # whatever happens, somebody comes back
             if self._socket.fileno() >= 0:
-                if count:
-                    is_behind = count == self._limits.datagrams_per_wakeup
-                    self._resting = self._loop.call_later(0.0 if is_behind else self._limits.rest, self._rested)
+                if self._density * 3 >= limits.many * 2:
+                    is_behind = count == limits.datagrams_per_wakeup
+                    self._resting = self._loop.call_later(0.0 if is_behind else limits.rest, self._rested)
                 else:
+                    self._since, self._count = self._loop.time(), 0
                     self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def _read(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 from sipcore.contract.flow import Flow
 from sipcore.transport import TransportLimits
 from sipcore.transport.arrival import Arrival
-from sipcore.transport.udp import UdpSocket
+from sipcore.transport.udp import LOOKS, UdpSocket
 
 from .network import HOST, Listening, Peer, Settings, listening, options
 
@@ -41,31 +41,38 @@ async def test_the_core_is_pumped_once_for_all_that_arrived_together():
 
 
 async def test_a_busy_socket_is_looked_at_once_in_a_while_and_a_quiet_one_at_once():
-    async with listening(limits=TransportLimits(rest=0.5)) as worker:
+    limits = TransportLimits(rest=0.05, many=1.0)
+    async with listening(limits=limits) as worker:
         with Peer() as phone:
 
-            async def send(number: int) -> None:
-                phone.send(options(call_id=str(number)), worker.transports.port)
-                await asyncio.sleep(0.005)
+            async def send(times: int) -> int:
+                """How many turns that took."""
+                for number in range(times):
+                    phone.send(options(call_id=str(number)), worker.transports.port)
+                    await asyncio.sleep(0.001)
+                heard = [(await worker.hear())[0]]
+                while heard.count("message") < times or heard[-1] != "batch":
+                    heard.append((await worker.hear())[0])
+                return heard.count("batch")
 
-            for number in range(6):
-                await send(number)
-            together = [(await worker.hear())[0] for _ in range(9)]
-            await asyncio.sleep(1.0)
+            await send(2)
+            await asyncio.sleep(LOOKS * limits.rest)  # the density is known from now on: small
+            assert await send(3) > 1
+            await send(40)
+            await asyncio.sleep(LOOKS * limits.rest / 2)
+            busy = [await send(40) for _ in range(8)]
+            assert min(busy) <= 10
+            await asyncio.sleep(4 * LOOKS * limits.rest)
             begin = asyncio.get_running_loop().time()
-            await send(6)
-            await worker.hear("message")
-
-            assert together == ["message", "batch"] * 2 + ["message"] * 4 + ["batch"]
-            assert asyncio.get_running_loop().time() - begin < 0.4
+            assert await send(1) == 1
+            assert asyncio.get_running_loop().time() - begin < limits.rest
 
 
 async def test_a_fault_leaves_no_busy_socket_unread(monkeypatch):
-    async with listening(limits=TransportLimits(rest=0.01)) as worker:
+    async with listening(limits=TransportLimits(rest=0.01, many=0.0)) as worker:
         with Peer() as phone:
-            for _ in range(2):
-                phone.send(options(), worker.transports.port)
-                await worker.hear("message")
+            phone.send(options(), worker.transports.port)
+            await worker.hear("message")
             faults = []
             asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
             with monkeypatch.context() as fault:
