@@ -29,6 +29,18 @@ def heartbeat() -> None:
     store().set(keys.CELERY_HEARTBEAT, "1", ex=HEARTBEAT_SECONDS)
 
 
+@app.task(name="pbx.forget_events")
+def forget_events() -> None:
+    """Keep the event log's age within its bound in quiet times too."""
+    from . import events
+    from .store import StoreError
+
+    try:
+        events.forget_events()
+    except StoreError as error:
+        log.warning("old events are forgotten later: %s", error)
+
+
 def is_running() -> bool | None:
     """Whether jobs are being run; None while Redis is away and nobody can tell."""
     from sipcore.contract import keys

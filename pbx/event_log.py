@@ -140,6 +140,8 @@ class EventQuery:
         """Whether an entry's text may be that of a wanted event: quicker than reading it, and never wrong about a no."""
         if self.name and (f'"{self.name[:-1]}' if self.name.endswith("*") else f'"{self.name}"') not in text:
             return False
+        if self.kind and not any(f'"{beginning}' in text for beginning in KINDS[self.kind]):
+            return False
         return all(json.dumps(needle, ensure_ascii=False)[1:-1] in text for needle in (self.call, self.subscriber))
 
     def read(self, cursor: str, fields: Mapping[str, str]) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from sipcore.contract.records import to_json
 
 from .store import StoreError, store
 
-__all__ = ["raise_event"]
+__all__ = ["forget_events", "raise_event"]
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,13 @@ def raise_event(name: str, /, *, call_uid: str = "", cause_id: str = "", worker:
     except StoreError as error:
         log.warning("%s was not told to anybody: %s", name, error)
     return event
+
+
+def forget_events() -> int:
+    """Let go of events that are past their time though no new ones push them out; return how many. Raises StoreError."""
+    seconds, microseconds = store().time()
+    oldest = seconds * 1000 + microseconds // 1000 - settings.EVENT_RETENTION.milliseconds
+    return store().xtrim(keys.EVENTS_LOG, minid=max(0, oldest), approximate=False)
 
 
 def _any_worker(now: float) -> str:

@@ -180,6 +180,7 @@ CELERY_BEAT_SCHEDULE = {
     "drain-call-records": {"task": "pbx.calls.drain_call_records", "schedule": 2, "options": {"expires": 2}},
     "keep-call-events": {"task": "pbx.calls.keep_call_events", "schedule": 5, "options": {"expires": 5}},
     "reconcile-directory": {"task": "pbx.subscribers.reconcile_directory", "schedule": 60, "options": {"expires": 60}},
+    "forget-events": {"task": "pbx.forget_events", "schedule": 600, "options": {"expires": 600}},
     "forget-calls": {"task": "pbx.calls.forget_calls", "schedule": 86400, "options": {"expires": 86400}},
     "refresh-push-devices": {"task": "pbx.push.refresh_devices", "schedule": 10, "options": {"expires": 10}},
     "note-push-arrivals": {"task": "pbx.push.note_arrivals", "schedule": 10, "options": {"expires": 10}},

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from pbx import celery
 from pbx import store as stores
 from pbx.events import raise_event
 from sipcore.contract import keys
@@ -75,12 +76,27 @@ def test_the_log_is_bounded(store, settings):
     assert 100 <= store.xlen(keys.EVENTS_LOG) < 300  # whole nodes of the stream go
 
 
+def test_in_quiet_times_what_is_past_its_time_goes_too(store, settings):
+    settings.EVENT_RETENTION = Retention(hours=24)
+    seconds, _ = store.time()
+    for hours in (48, 25, 23, 0):
+        store.xadd(keys.EVENTS_LOG, {"event": "{}"}, id=f"{(seconds - hours * 3600) * 1000}-1")
+
+    celery.forget_events()
+
+    assert [cursor for cursor, _ in store.xrange(keys.EVENTS_LOG)] == [
+        f"{(seconds - hours * 3600) * 1000}-1" for hours in (23, 0)
+    ]
+
+
 def test_without_redis_an_event_is_news_nobody_hears(settings, caplog):
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
     stores.store.cache_clear()
     try:
         raise_event(E_PUSH_WOKE, aor="a", device="k", ms=1)
+        celery.forget_events()
     finally:
         stores.store.cache_clear()
 
     assert "E_PUSH_WOKE was not told to anybody" in caplog.text
+    assert "old events are forgotten later" in caplog.text
