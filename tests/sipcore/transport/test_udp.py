@@ -63,9 +63,13 @@ async def test_a_busy_socket_is_looked_at_once_in_a_while_and_a_quiet_one_at_onc
             busy = [await send(40) for _ in range(8)]
             assert min(busy) <= 10
             await asyncio.sleep(4 * LOOKS * limits.rest)
-            begin = asyncio.get_running_loop().time()
-            assert await send(1) == 1
-            assert asyncio.get_running_loop().time() - begin < limits.rest
+            took = []
+            for _ in range(5):
+                begin = asyncio.get_running_loop().time()
+                assert await send(1) == 1
+                took.append(asyncio.get_running_loop().time() - begin)
+                await asyncio.sleep(limits.rest)
+            assert min(took) < limits.rest / 2
 
 
 async def test_a_fault_leaves_no_busy_socket_unread(monkeypatch):
