@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pbx.audit import actions as audit
@@ -14,7 +14,7 @@ from sipcore.contract.inquiries import CANCEL, LIST, MATCH, MOST_LISTED
 from sipcore.contract.records import from_dict, to_dict
 from sipcore.contract.subscriptions import SubscriptionRecord
 
-from .inquiry import ask
+from .inquiry import Answers, ask
 
 __all__ = [
     "Listed",
@@ -61,6 +61,11 @@ class Live:
         return max(self.record.expires_at - self.record.created_at, 0.001)
 
     @property
+    def lives_with_the_script(self) -> bool:
+        """Whether the script declares it: then it has no time of its own."""
+        return self.record.kind == "standing"
+
+    @property
     def age(self) -> float:
         """Seconds since it was made."""
         return max(self.seconds - self.left, 0.0)
@@ -103,12 +108,10 @@ def list_subscriptions(
     """Live subscriptions of all workers. Raises StoreError."""
     limit = min(limit, MOST_LISTED - 1)
     answers = ask(LIST, text=text, event=event, call=call, before=before, limit=limit + 1)
-    found = [live for answer in answers.of.values() for item in answer.get("items", ()) if (live := _live(item))]
-    told = len(found)
-    found = _once_each(found)
+    found = _together(answers)
     found.sort(key=lambda live: live.position, reverse=True)
     following = found[limit - 1].position if len(found) > limit else None
-    total = sum(answer.get("total", 0) for answer in answers.of.values()) - (told - len(found))
+    total = _count(answers, "total", "shared")
     return Listed(found[:limit], total, following, answers.silent)
 
 
@@ -116,11 +119,9 @@ def match_event(name: str, attributes: Mapping[str, Any], *, call_uid: str = "",
     """What would happen if this event were raised now. It is not. Raises StoreError."""
     event = Event(f"try-{secrets.token_hex(4)}", name, time.time(), "web", attributes, call_uid=call_uid)
     answers = ask(MATCH, event=to_dict(event), limit=min(limit, MOST_LISTED))
-    found = [live for answer in answers.of.values() for item in answer.get("items", ()) if (live := _live(item))]
-    found = _once_each(found)
+    found = _together(answers)
     found.sort(key=lambda live: (not live.matches, len(live.failed), live.position))
-    total = sum(answer.get("total", 0) for answer in answers.of.values())
-    matches = sum(answer.get("matches", 0) for answer in answers.of.values())
+    total, matches = _count(answers, "total", "shared"), _count(answers, "matches", "shared_matches")
     return Matched(found[:limit], total, matches, answers.silent)
 
 
@@ -133,8 +134,8 @@ def end_subscription(subscription_id: str, *, actor: str, way: str) -> Live:
     for worker, answer in answers.of.items():
         if answer.get("cancelled"):
             ended = _live(answer.get("item", {}))
-            if ended is None:
-                break
+            if ended is None or (ended.record.kind == "durable" and answers.silent):
+                break  # one of the others may still have it
             record = ended.record
             audit.note(
                 actor,
@@ -154,9 +155,22 @@ def end_subscription(subscription_id: str, *, actor: str, way: str) -> Live:
     raise NotLive(subscription_id)
 
 
-def _once_each(found: list[Live]) -> list[Live]:
-    """A durable subscription is told by every worker, for each has it."""
-    return list({live.record.id: live for live in found}.values())
+def _together(answers: Answers) -> list[Live]:
+    """What all workers told. A durable subscription is with each of them, and is one, fired by whoever raised the event."""
+    found: dict[str, Live] = {}
+    for answer in answers.of.values():
+        for item in answer.get("items", ()):
+            live = _live(item)
+            if live is None:
+                continue
+            known = found.get(live.record.id)
+            found[live.record.id] = live if known is None else replace(live, fires=live.fires + known.fires)
+    return list(found.values())
+
+
+def _count(answers: Answers, all_of_them: str, shared: str) -> int:
+    counts = [(answer.get(all_of_them, 0), answer.get(shared, 0)) for answer in answers.of.values()]
+    return sum(own - common for own, common in counts) + max((common for _, common in counts), default=0)
 
 
 def _live(item: Mapping[str, Any]) -> Live | None:

@@ -10,11 +10,13 @@ __all__ = ["ANSWER_LIFE", "CANCEL", "LIST", "MATCH", "MOST_LISTED"]
 
 LIST = "subscriptions"
 """Which subscriptions are live? `text`, `event` and `call` narrow; `before` is `[created_at, id]` of the last one known, the
-newest come first; `limit`. Answer: `items`, and `total` without regard to `before`."""
+newest come first; `limit`. Answer: `items`, and `total` without regard to `before`, of which `shared` are durable: those
+every worker has, and the same ones."""
 
 MATCH = "match"
 """Which live subscriptions would this event match? `event`: an Event; `limit`. Answer: `items` with `matches` and `failed`, the
-positions of the conditions that do not hold, those that match first; `total`; `matches`, how many of them."""
+positions of the conditions that do not hold, those that match first; `total`; `matches`, how many of them; `shared` and
+`shared_matches`, how many of those are durable."""
 
 CANCEL = "cancel"
 """End the subscription `sub`, and never let it fire again. Answer: `cancelled`, and what it was as `item`."""

@@ -45,7 +45,7 @@ class SubscriptionRecord(Record):
     route: str = ""
     "The name of the notification route, for people."
     kind: str = "notify"
-    "notify or wait."
+    "notify, wait, durable (with every worker, and the same) or standing (declared by the script)."
     bind: str = "transaction"
     "What ends it beside its time: transaction, dialog, registration, or none for a durable one."
     max_fires: int = 0

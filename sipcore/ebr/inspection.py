@@ -19,6 +19,9 @@ from .subscription import LIVE, Subscription
 
 __all__ = ["Inspection"]
 
+DURABLE = "durable"
+"The `kind` of what every worker has."
+
 KILLED = "admin"
 "Why, to those who are told of the end."
 
@@ -43,7 +46,7 @@ class Inspection:
         """Which subscriptions are live, newest first."""
         text, event, call = (str(question.get(key) or "").casefold() for key in ("text", "event", "call"))
         before = tuple(question["before"]) if question.get("before") else None
-        total, items = 0, []
+        total, shared, items = 0, 0, []
         async for subscription in self._newest_first():
             record = subscription.record
             if event and event not in (name.casefold() for name in record.events):
@@ -53,14 +56,17 @@ class Inspection:
             if text and text not in _words(subscription):
                 continue
             total += 1
-            if len(items) < _limit(question) and (before is None or (record.created_at, record.id) < before):
+            shared += record.kind == DURABLE
+            if before is not None and (record.created_at, record.id) >= before:
+                continue
+            if len(items) < _limit(question) or record.kind == DURABLE:  # few, and taken up in no order
                 items.append(self._told(subscription))
-        return {"total": total, "items": items}
+        return {"total": total, "shared": shared, "items": items}
 
     async def match(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Which live subscriptions an event would fire, and which conditions of the others do not hold."""
         event = from_dict(Event, question["event"])
-        limit, total, matches = _limit(question), 0, 0
+        limit, total, matches, shared, shared_matches = _limit(question), 0, 0, 0, 0
         fired: list[Subscription] = []
         others: list[Subscription] = []
         async for subscription in self._newest_first():
@@ -69,13 +75,17 @@ class Inspection:
             total += 1
             does = subscription.filter.matches(event)
             matches += does
+            if subscription.record.kind == DURABLE:
+                shared += 1
+                shared_matches += does
             kept = fired if does else others
             if len(kept) < limit:
                 kept.append(subscription)
         items = [self._told(each) | {"matches": True, "failed": []} for each in fired]
         rest = others[: limit - len(fired)]
         items += [self._told(each) | {"matches": False, "failed": _failed(each, event)} for each in rest]
-        return {"total": total, "matches": matches, "items": items}
+        counts = {"total": total, "matches": matches, "shared": shared, "shared_matches": shared_matches}
+        return {**counts, "items": items}
 
     def cancel(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """End one at once: what it has matched and not handled yet is not handled any more either."""

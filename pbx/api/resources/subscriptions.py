@@ -33,7 +33,10 @@ SUBSCRIPTION_SCHEMA = an_object(
         "id": STRING,
         "events": {"type": "array", "items": STRING},
         "conditions": {"type": "array", "items": CONDITION, "description": "all must hold"},
-        "kind": {**one_of("notify", "wait"), "description": "whether it runs a route or something waits for it"},
+        "kind": {
+            **one_of("notify", "wait", "durable", "standing"),
+            "description": "it runs a route; something waits for it; it outlives workers and is with each; the script declares it",
+        },
         "route": STRING,
         "bind": {**STRING, "description": "what ends it beside its time"},
         "call_uid": STRING,

@@ -16,6 +16,7 @@ from pbx.inspector.subscriptions import (
 )
 from sipcore.contract import keys
 from sipcore.contract.events import E_CALL_PICKUP, E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE
+from sipcore.contract.subscriptions import ConditionRecord, SubscriptionRecord
 from sipcore.ebr import glob, gt
 
 CONTACTS = (E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE)
@@ -195,4 +196,55 @@ def test_an_end_that_nobody_confirms_is_said_and_noted(worker):
         end_subscription(live.id, actor="kim", way="pages")
 
     assert silent.value.workers == ["w1"]
+    assert AuditEntry.objects.get().action == "subscription.kill-unconfirmed"
+
+
+def durable(worker, **fields):
+    """Take up a durable subscription, as every worker does."""
+    now = 1_700_000_000.0
+    about = {"id": "d1", "owner": "w1", "created_at": now, "expires_at": time.time() + 60, "route": "note"}
+    condition = ConditionRecord("aor", "eq", "bob@t1")
+    record = SubscriptionRecord(
+        events=CONTACTS, conditions=(condition,), kind="durable", bind="none", **{**about, **fields}
+    )
+    return worker.call(
+        worker.routing.adopt, record, lambda event, bound_to: worker.handled.append(event), bound_to=None
+    )
+
+
+@pytest.mark.django_db
+def test_a_durable_one_is_with_every_worker_and_is_one(start_worker):
+    workers = [start_worker("w1"), start_worker("w2")]
+    for worker in workers:
+        durable(worker)
+        worker.raise_event(E_UL_CONTACT_INSERT, aor="bob@t1")
+        for number in range(5):
+            worker.subscribe(CONTACTS, {"aor": f"{number}@t1"})
+
+    listed = list_subscriptions(text="bob@t1")
+    page, following = list_subscriptions(limit=10), list_subscriptions(limit=20).items[9].position
+    assert ([live.fires for live in listed.items], listed.total) == ([2], 1)
+    assert (page.total, len(page.items), page.following) == (11, 10, following)
+    assert [live.record.id for live in list_subscriptions(before=page.following).items] == ["d1"]
+    matched = match_event(E_UL_CONTACT_INSERT, {"aor": "bob@t1"})
+    assert (matched.matches, matched.total) == (1, 11)
+
+    end_subscription("d1", actor="kim", way="pages")
+
+    for worker in workers:
+        worker.raise_event(E_UL_CONTACT_INSERT, aor="bob@t1")
+    assert [len(worker.handled) for worker in workers] == [1, 1]
+    assert AuditEntry.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_the_end_of_a_durable_one_is_not_claimed_while_a_worker_is_silent(start_worker):
+    first, second = start_worker("w1"), start_worker("w2")
+    durable(first)
+    durable(second)
+    second.stall(1.5)
+
+    with pytest.raises(OwnerSilent):
+        end_subscription("d1", actor="kim", way="pages")
+
     assert AuditEntry.objects.get().action == "subscription.kill-unconfirmed"
