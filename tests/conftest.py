@@ -6,12 +6,17 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from redis import Redis
 
 from tests.support.product import ProductUnderTest
 
 E2E = Path(__file__).parent / "e2e"
+
+# How long one example takes says something about the machine, and nothing about the code.
+hypothesis.settings.register_profile("pbx", deadline=None)
+hypothesis.settings.load_profile("pbx")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
