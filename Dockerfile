@@ -15,9 +15,9 @@ COPY templates templates
 COPY static static
 COPY locale locale
 
-# A volume that is made here belongs to the account that writes it.
+# Volumes that are made here belong to the account that writes them.
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin pbx \
-    && install --directory --owner pbx --mode 0700 /data
+    && install --directory --owner pbx --mode 0700 /data /run/siblings
 USER pbx
 ENV PBX_DATA_DIR=/data PYTHONUNBUFFERED=1
 VOLUME /data

@@ -165,6 +165,9 @@ class SiblingLink:
         place = self._directory / _file_name(name, run)
         if frame.kind != HELLO or (place not in self._writers and not self._greet(place)):
             return None
+        if name == self._name:
+            log.error("another worker behind this port is called %s too: PBX_WORKER_ID must differ", name)
+            return None
         if name in self._places:  # started anew, and the end of its earlier life is not known yet
             self._lose(name)
         self._places[name] = place

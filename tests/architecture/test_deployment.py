@@ -77,6 +77,16 @@ def test_a_sip_worker_is_given_no_keys():
     assert not any("postgres" in volume or volume.startswith("data:") for volume in sip["volumes"])
 
 
+def test_sip_workers_behind_one_port_meet_in_a_volume_of_their_own():
+    sip = SERVICES["sip"]
+    directory = sip["environment"]["PBX_SIP_SIBLINGS"]
+
+    assert sip["scale"] == "${PBX_SIP_WORKERS:-1}"
+    assert sip["environment"]["PBX_WORKER_ID"] == "", "one name for all would be nobody's"
+    assert f"siblings:{directory}" in sip["volumes"]
+    assert directory in [word for run in dockerfile("RUN") for word in run]
+
+
 def test_every_volume_is_declared():
     used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service["volumes"]}
 

@@ -123,6 +123,16 @@ async def test_a_new_life_of_a_name_ends_the_old_one(directory):
         each.link.close()
 
 
+async def test_two_of_one_name_are_no_siblings_and_it_is_said(directory, caplog):
+    one, other = await Sibling.at(directory, "w1", "r1"), await Sibling.at(directory, "w1", "r2")
+
+    await until(lambda: "another worker behind this port is called w1 too" in caplog.text)
+
+    assert one.there == other.there == []
+    one.link.close()
+    other.link.close()
+
+
 async def test_what_a_killed_worker_leaves_in_the_directory_is_removed(directory):
     directory.mkdir(mode=0o700)
     left = directory / "0123456789"
