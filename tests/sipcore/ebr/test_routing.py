@@ -226,6 +226,21 @@ async def test_ten_thousand_expire_without_any_event():
     assert world.timers == []
 
 
+async def test_the_memory_of_two_hundred_thousand_comes_back():
+    world, heard = World(), Heard()
+    blocks = []
+    for _ in range(5):  # the first round is for what is made once, such as the room that a dictionary keeps
+        for number in range(40_000):
+            world.events.notify_on_event(CONTACTS, {"aor": f"{number}@t1"}, heard, 20, bound_to=f"T{number}")
+        assert world.events.count == 40_000
+        world.advance(20)
+        gc.collect()
+        blocks.append(sys.getallocatedblocks())
+
+    assert world.events.count == 0
+    assert blocks[-1] - blocks[0] < 1000, "less than one block for each 160 subscriptions"
+
+
 async def test_ended_subscriptions_do_not_pile_up_until_their_deadline():
     world, heard = World(), Heard()
 
