@@ -45,6 +45,7 @@ def send_wakeup(
     caller_name: str = "",
     bound: Sequence[str] = (),
     only: Sequence[str] = (),
+    media: str = "",
     worker: str = "",
     cause_id: str = "",
     **_newer: object,
@@ -56,7 +57,7 @@ def send_wakeup(
     if _is_late(call_uid, aor, deadline):
         return
     call = {"call_uid": call_uid, "call_id": call_id, "caller": caller, "caller_name": caller_name, "worker": worker}
-    call |= {"kind": kind, "cause_id": cause_id}
+    call |= {"kind": kind, "media": media, "cause_id": cause_id}
     occasion = waking.Occasion(aor, deadline, **call)
     rung, asleep = waking.rung_and_asleep(occasion, bound, only)
     if rung:  # first, for a slow provider of the others must not hold it up

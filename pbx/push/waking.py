@@ -62,11 +62,13 @@ class Occasion:
     deadline: float
     "Epoch seconds; nothing is sent from then on."
     kind: str = "call"
-    "call; message, which waits without being on the board; dialog, a request within a call; refresh, for nobody; or test, without a limit."
+    "call; message, waiting without being on the board; dialog, a request within a call; refresh, for nobody; or test, without limit."
     call_uid: str = ""
     call_id: str = ""
     caller: str = ""
     caller_name: str = ""
+    media: str = ""
+    "audio or video, for a call."
     worker: str = ""
     "The worker whose call waits."
     cause_id: str = ""
@@ -96,7 +98,8 @@ class Occasion:
     def wakeup(self, push_id: str) -> Wakeup:
         """The payload of one push."""
         call = (self.aor, self.call_uid, self.call_id, self.caller, self.caller_name)
-        return Wakeup(push_id, self.kind, *call, sent_at=time.time(), deadline=self.deadline)
+        times = (time.time(), self.deadline)
+        return Wakeup(push_id, self.kind, *call, *times, media=self.media, node=self.worker)
 
     def tell(self, event: str, /, **attributes: Any) -> None:
         """Raise an event of this occasion."""

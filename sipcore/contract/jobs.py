@@ -13,7 +13,7 @@ QUEUE_PUSH = "push"
 SEND_WAKEUP = "pbx.push.send_wakeup"
 """kwargs: aor, kind (call, message, or dialog for a request within a call), call_uid, call_id, caller, caller_name,
 deadline (epoch seconds), bound (keys of the bindings that are being rung), only (keys of the phones that it is for; all,
-when there are none), worker (who asks). A call is on the board; nothing else is, and its `call_uid` names the request.
+when there are none), media (audio or video, of a call), worker (who asks). A call is on the board; nothing else is, and its `call_uid` names the request.
 Ask every push device of `aor` to wake up and register, those behind a binding in `bound` only if its branch does not ring
 within a moment; nothing is sent after `deadline`. Each device ends in one of E_PUSH_SENT, E_PUSH_FAILED with `final`,
 E_PUSH_SUPPRESSED, which is said to the worker on its channel as well: {"op": "raised", "event": {...}}."""

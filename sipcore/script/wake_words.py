@@ -95,6 +95,7 @@ class WakeWords:
             "call_id": self.call_id,
             "caller": self.caller.aor if self.caller else self.request.from_.uri_text,
             "caller_name": self.from_name or (self.caller.display_name if self.caller else ""),
+            "media": _media_of(self.request.body) if is_call else "",
             "deadline": deadline,
             "bound": [key for phone in phones if (key := phone.key)],
             "worker": env.worker,
@@ -131,3 +132,8 @@ class WakeWords:
         """The final response has been sent: phones that were pushed for it and come too late are shown how it ended."""
         if self.awaited is not None and self.callee is not None:  # a call: a message that came too late is lost
             LatePhones(self._environment, self.handle, self.awaited, cause_of_end(final)).wait(self.callee.aor)
+
+
+def _media_of(offer: bytes) -> str:
+    """What a call is to be shown as, by its SDP (RFC 4566 §5.14); empty when it brings no offer."""
+    return next((kind for kind in ("video", "audio") if b"\nm=%b " % kind.encode() in offer), "")

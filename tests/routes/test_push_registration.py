@@ -128,6 +128,7 @@ def test_the_push_names_the_call_id_that_the_phone_will_see() -> None:
         [invite] = bob.invites
         assert world.pushes[0]["call_id"] == invite.call_id
         assert world.pushes[0]["caller_name"] == "Phone 101"
+        assert world.pushes[0]["media"] == "audio"
         bob.answer()
         call.final()
         call.hang_up()

@@ -221,6 +221,25 @@ def test_two_callers_wait_for_one_callee() -> None:
             call.hang_up()
 
 
+@pytest.mark.acceptance("H76")
+def test_a_hundred_calls_wait_for_one_phone_and_all_are_injected_when_it_registers() -> None:
+    with pbx() as world:
+        callers = [world.phone(user) for user in ("101", "103", "104", "105")]
+        bob = world.phone("102", instance="urn:uuid:m1", asleep=True)
+        began = world.now
+        calls = [callers[number % 4].call("102") for number in range(100)]
+        assert 5 < world.now - began < 15, "in some ten seconds"
+
+        bob.wake()
+        world.advance(1)
+
+        assert sorted(invite.call_id for invite in bob.invites) == sorted(call.call_id for call in calls)
+        for call in calls:
+            call.cancel()
+        world.advance(1)
+        assert {call.status for call in calls} == {487}
+
+
 @pytest.mark.acceptance("H46")
 def test_a_caller_who_gives_up_while_waiting_gets_487_at_once() -> None:
     with pbx() as world:

@@ -53,6 +53,10 @@ class Wakeup:
     sent_at: float
     deadline: float
     "After this nobody waits for the phone any more."
+    media: str = ""
+    "audio or video, for a call."
+    node: str = ""
+    "The worker whose call waits, for an app that can choose where it registers."
 
     def fields(self) -> dict[str, str]:
         """The payload, flat and textual as the strictest of the providers (FCM) wants it.
@@ -69,6 +73,8 @@ class Wakeup:
             "display_name": self.caller_name[:NAME_LENGTH],
             "sent_at": str(int(self.sent_at * 1000)),
             "expires_at": str(int(self.deadline * 1000)),
+            "media": self.media,
+            "node": self.node,
         }
 
 

@@ -62,11 +62,12 @@ def told(events) -> list[tuple]:
 def test_a_sleeping_phone_is_pushed_and_the_call_is_told(push_server, mobile, put_call, events):
     put_call()
 
-    call_bob()
+    call_bob(media="video", worker="w7")
 
     (push,) = push_server.received
     assert push_server.is_signed(push)
     assert (push.body["token"], push.body["call_id"], push.body["device"]) == (TOKEN, "call-1@host", "k1")
+    assert (push.body["media"], push.body["node"]) == ("video", "w7")
     assert told(events) == [("E_PUSH_SENT", "k1", 200)]
     assert events()[0].call_uid == "call-1"
     mobile.refresh_from_db()

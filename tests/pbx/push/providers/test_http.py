@@ -53,6 +53,8 @@ def test_the_receiver_gets_the_call_and_the_token_signed(server):
         "display_name": '"},{"x":"',
         "sent_at": "1500",
         "expires_at": "21500",
+        "media": "",
+        "node": "",
         "provider": "http",
         "param": "com.example.app",
         "token": TOKEN,
