@@ -1,4 +1,4 @@
-"""The response that the caller gets when no branch answered with 2xx (RFC 3261 §16.7 step 6; ebr.md a.12, c.8)."""
+"""The response that the caller gets when no branch answered with 2xx (RFC 3261 §16.7 step 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a branch is given up, and what its phone is told about it (RFC 3326; ebr.md a.11).
+"""Why a branch is given up, and what its phone is told about it (RFC 3326).
 
 A phone shows no missed call for a CANCEL with SIP;cause=200. So it is said when somebody else has the call, and never
 when the caller gave up or nobody answered.

@@ -1,4 +1,4 @@
-"""Whether a phone that shows up while its call is on gets an INVITE (ebr.md c.3 rows 27 to 31; flexisip's table).
+"""Whether a phone that shows up while its call is on gets an INVITE (after flexisip's table).
 
 OpenSIPS sends one each time (#3471: two INVITEs, 482 or a double ring). Kamailio never sends a second one, so a phone
 whose connection was dead stays silent for the rest of the call. The answer depends on what came of the first.

@@ -1,4 +1,4 @@
-"""A call that is over, shown to a phone that comes too late for it (ebr.md c.7).
+"""A call that is over, shown to a phone that comes too late for it.
 
 A push has told the phone that it is called, and some systems stop delivering pushes to an app that shows no call for one.
 So it gets the INVITE that it was woken for, with the Call-ID of the push, and after its first provisional response the

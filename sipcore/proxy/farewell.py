@@ -1,4 +1,4 @@
-"""An answer that nobody takes: a second phone's 2xx, or one that crossed the caller's CANCEL (ebr.md c.5).
+"""An answer that nobody takes: a second phone's 2xx, or one that crossed the caller's CANCEL.
 
 §16.7 has a proxy forward every 2xx and the caller hang up on the surplus. Many phones do not, so a leg stays behind
 on which somebody says hello to nobody. This core says ACK and BYE in the caller's name: it has all that it takes, for

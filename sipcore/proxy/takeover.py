@@ -1,4 +1,4 @@
-"""A takeover: a ringing call moves to a picker's phones (ebr.md c.3 rows 35 to 44, e.5).
+"""A takeover: a ringing call moves to a picker's phones.
 
                       picker's phone rings               picker answers
     started ------------------------------> signed ------------------------> done

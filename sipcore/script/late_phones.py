@@ -1,4 +1,4 @@
-"""What remains of a call that has ended, for phones that were pushed for it and have not come (ebr.md c.7).
+"""What remains of a call that has ended, for phones that were pushed for it and have not come.
 
 They may still be waking up, and each must be shown a call: the system of many phones distrusts an app that is pushed and
 shows none. For a while every such phone that registers gets the INVITE and at once its CANCEL, with the reason that the

@@ -1,4 +1,4 @@
-"""Call pickup: claims on ringing calls, and their release whatever happens (ebr.md e.5 in the project's reference).
+"""Call pickup: claims on ringing calls, and their release whatever happens.
 
 The picker's side claims, answers 480, waits for the ACK and raises E_CALL_PICKUP; the worker that owns the call rings
 the picker's phone with it. Exactly one holds the claim of a call: it is one key in the store. It is short-lived,

@@ -1,4 +1,4 @@
-"""Which response the caller gets (RFC 3261 §16.7 step 6; ebr.md c.8)."""
+"""Which response the caller gets (RFC 3261 §16.7 step 6)."""
 
 from __future__ import annotations
 

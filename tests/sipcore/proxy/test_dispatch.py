@@ -1,4 +1,4 @@
-"""A phone that shows up while its call is on (ebr.md c.3 rows 27 to 31)."""
+"""A phone that shows up while its call is on."""
 
 from __future__ import annotations
 

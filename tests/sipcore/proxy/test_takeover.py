@@ -1,4 +1,4 @@
-"""Pickup: a ringing call moves to a colleague's phone (ebr.md c.3 rows 35 to 44; architecture, settled 2)."""
+"""Pickup: a ringing call moves to a colleague's phone."""
 
 from __future__ import annotations
 
@@ -330,7 +330,7 @@ def test_a_picker_who_declined_before_may_change_his_mind() -> None:
 
 
 def test_an_original_that_declines_for_all_waits_for_the_picker() -> None:
-    """ebr.md e.6: the claim protects, so the picker's answer counts before the 6xx does."""
+    """The claim protects, so the picker's answer counts before the 6xx does."""
     world = picking("after_answer", policy=Policy(global_decline=True))
 
     world.answers(DESK, 603)
