@@ -182,6 +182,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile-directory": {"task": "pbx.subscribers.reconcile_directory", "schedule": 60, "options": {"expires": 60}},
     "forget-events": {"task": "pbx.forget_events", "schedule": 600, "options": {"expires": 600}},
     "forget-calls": {"task": "pbx.calls.forget_calls", "schedule": 86400, "options": {"expires": 86400}},
+    "publish-push-key": {"task": "pbx.push.publish_key", "schedule": 60, "options": {"expires": 60}},
     "refresh-push-devices": {"task": "pbx.push.refresh_devices", "schedule": 10, "options": {"expires": 10}},
     "note-push-arrivals": {"task": "pbx.push.note_arrivals", "schedule": 10, "options": {"expires": 10}},
     "forget-silent-devices": {"task": "pbx.push.forget_silent_devices", "schedule": 3600, "options": {"expires": 3600}},

@@ -45,11 +45,15 @@ class CeleryJobs:
         self,
         broker_url: str,
         *,
+        seal: Callable[[str], str] | None = None,
         max_queued: int = MAX_QUEUED,
         epoch: Callable[[], float] = time.time,
         first_pause: float = FIRST_PAUSE,
     ) -> None:
+        """`seal` makes a secret argument unreadable on the way. While it raises LookupError, such jobs are given up: the
+        next REGISTER brings them again, and those behind them are calls."""
         self._broker_url = broker_url
+        self._seal = seal
         self._epoch = epoch
         self._first_pause = first_pause
         self._queue: queue.Queue[Job | None] = queue.Queue(max_queued)
@@ -107,7 +111,10 @@ class CeleryJobs:
                 self._send(app, job)
             except Exception as error:  # the thread must outlive whatever one job does
                 self.failed += 1
-                log.error("job %s failed: %s", job.name, type(error).__name__)  # no more: it may quote the arguments
+                why = (
+                    str(error) if isinstance(error, LookupError) else type(error).__name__
+                )  # else it may quote arguments
+                log.error("job %s failed: %s", job.name, why)
 
     def _connect(self) -> Any:
         # Here, since it takes a third of a second that the thread has and the worker's start has not.
@@ -126,7 +133,7 @@ class CeleryJobs:
         return app
 
     def _send(self, app: Any, job: Job) -> None:
-        pause = self._first_pause
+        pause, kwargs = self._first_pause, self._readable(job)
         for _ in range(ATTEMPTS):
             if job.expires_at and job.expires_at <= self._epoch():
                 self.expired += 1
@@ -135,7 +142,7 @@ class CeleryJobs:
             try:
                 app.send_task(
                     job.name,
-                    kwargs=dict(job.kwargs),
+                    kwargs=kwargs,
                     queue=job.queue,
                     expires=datetime.fromtimestamp(job.expires_at, UTC) if job.expires_at else None,
                     ignore_result=True,
@@ -154,6 +161,15 @@ class CeleryJobs:
                 return
         self.failed += 1
         log.error("job %s was given up", job.name)
+
+    def _readable(self, job: Job) -> dict[str, Any]:
+        """The arguments as they may be seen in the broker."""
+        kwargs = dict(job.kwargs)
+        for name in job.secrets:
+            if self._seal is None:
+                raise LookupError("there is nothing to seal its secrets with")
+            kwargs[name] = self._seal(kwargs[name])
+        return kwargs
 
     def _away(self, error: BaseException) -> None:
         if not self._broker_is_away:

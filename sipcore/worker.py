@@ -8,6 +8,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from .assembly import Ports, assemble, make_edge
@@ -21,7 +22,7 @@ from .contract.events import (
     Event,
 )
 from .contract.flow import Flow
-from .contract.keys import DIRECTORY_CHANGED
+from .contract.keys import DIRECTORY_CHANGED, PUSH_SEALING_KEY
 from .contract.location import Binding, BindingChanges
 from .contract.records import from_dict
 from .ebr import Inspection, compile_conditions
@@ -31,6 +32,7 @@ from .registrar import drop_connection, expire
 from .script.contact_events import announce
 from .script.last_good import LastGood
 from .script.transaction import TransactionRef
+from .sealing import Sealer
 from .siblings import Errand, Handover, SiblingLink
 from .store.redis_store import RedisStore
 from .transport import Transports
@@ -53,6 +55,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_serving = False
+        self._sealer = Sealer()
         self._handover: Handover | None = None
         "What goes between workers behind one port; None without siblings."
         self._link: SiblingLink | None = None
@@ -85,7 +88,8 @@ class Worker:
             await store.close()
             raise StoreUnavailable(f"REDIS_URL: no answer within {STORE_WAIT_SECONDS:.0f} seconds")
         secret = await store.heartbeat.shared_secret()
-        jobs = CeleryJobs(config.broker_url)
+        await self._read_sealing_key()
+        jobs = CeleryJobs(config.broker_url, seal=self._sealer.seal)
         jobs.start()
         transports = self._transports = Transports(
             config,
@@ -241,6 +245,8 @@ class Worker:
         """Announce bindings that have expired."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            if not self._sealer.has_key:
+                await self._read_sealing_key()
             epoch = time.time()
             for aor in list(self._store.location.expired(epoch)):
                 await self._change(aor, lambda current, aor=aor: expire(aor, current, time.time()))
@@ -265,6 +271,14 @@ class Worker:
         kind, _, aor = message.decode(errors="replace").partition(":")
         if kind == "sub":
             self._spawn(self._drop_if_gone(aor))
+        elif kind in ("all", "push-key"):
+            self._spawn(self._read_sealing_key())
+
+    async def _read_sealing_key(self) -> None:
+        """Seal push tokens for the key that the web side has published."""
+        with suppress(StoreUnavailable):  # then the last one is as good as ever, and it is looked for again
+            published = await self._store.pipe.execute("GET", PUSH_SEALING_KEY)
+            self._sealer.use((published or b"").decode(errors="replace"))
 
     async def _drop_if_gone(self, aor: str) -> None:
         try:

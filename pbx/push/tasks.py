@@ -19,7 +19,7 @@ from sipcore.contract import jobs
 from sipcore.contract.aor import split_aor
 from sipcore.contract.events import E_PUSH_WOKE
 
-from . import actions, arrivals, ledger, refreshing, waking
+from . import actions, arrivals, ledger, refreshing, sealing, waking
 from .models import PushDevice
 
 log = logging.getLogger(__name__)
@@ -95,10 +95,16 @@ def learn_device(
     subscriber = _subscriber(aor)
     if subscriber is None:
         return
+    try:
+        token = sealing.opened(prid)
+    except sealing.Unreadable:
+        log.error("a push token of %s was sealed for another key; the next REGISTER of its phone brings it again", aor)
+        sealing.publish_key()
+        return
     about = {"param": param, "instance_id": instance_id, "user_agent": user_agent}
     if expires_at:
         about |= {"registered_until": datetime.fromtimestamp(expires_at, UTC), "refreshes_itself": refreshes_itself}
-    device, woke_ms = actions.learn_device(subscriber, key=key, provider=provider, token=prid, **about)
+    device, woke_ms = actions.learn_device(subscriber, key=key, provider=provider, token=token, **about)
     if woke_ms is not None:
         raise_event(E_PUSH_WOKE, aor=aor, device=device.handle, ms=woke_ms)
 
@@ -108,6 +114,12 @@ def forget_device(*, aor: str, key: str, **_newer: object) -> None:
     """Forget the token of a phone that has unregistered."""
     if (subscriber := _subscriber(aor)) is not None:
         actions.forget_device(subscriber, key=key)
+
+
+@shared_task(name="pbx.push.publish_key")
+def publish_key() -> None:
+    """See that SIP workers have what they seal push tokens with, also after Redis has lost what it had."""
+    sealing.publish_key()
 
 
 @shared_task(name="pbx.push.refresh_devices")

@@ -6,9 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["FORGET_PUSH_DEVICE", "LEARN_PUSH_DEVICE", "QUEUE_PUSH", "SEND_WAKEUP", "Job"]
+__all__ = [
+    "FORGET_PUSH_DEVICE",
+    "LEARN_PUSH_DEVICE",
+    "QUEUE_PUSH",
+    "SEALED",
+    "SEAL_INFO",
+    "SEAL_NONCE",
+    "SEND_WAKEUP",
+    "Job",
+]
 
 QUEUE_PUSH = "push"
+
+SEALED = "x25519:"
+"""How an argument begins that was sealed for the web side, see `sipcore/sealing.py`; base64 follows, of the sender's public
+key and what was encrypted. The key is that of X25519 and HKDF-SHA256, with both public keys as its salt."""
+SEAL_INFO = b"pbx push token in a job"
+SEAL_NONCE = b"\0" * 12
 
 SEND_WAKEUP = "pbx.push.send_wakeup"
 """kwargs: aor, kind (call, message, or dialog for a request within a call), call_uid, call_id, caller, caller_name,
@@ -20,8 +35,8 @@ E_PUSH_SUPPRESSED, which is said to the worker on its channel as well: {"op": "r
 
 LEARN_PUSH_DEVICE = "pbx.push.learn_device"
 """kwargs: aor, key (binding key), provider, param, prid, instance_id, user_agent, expires_at (of the binding, epoch seconds),
-refreshes_itself (whether the phone refreshes without a push). A REGISTER carried RFC 8599 parameters; the token goes to
-Postgres and nowhere else."""
+refreshes_itself (whether the phone refreshes without a push). A REGISTER carried RFC 8599 parameters; prid, the token, is
+sealed on its way and goes to Postgres and nowhere else."""
 
 FORGET_PUSH_DEVICE = "pbx.push.forget_device"
 "kwargs: aor, key. The phone unregistered; it no longer wants to be woken."
@@ -36,3 +51,5 @@ class Job:
     queue: str = QUEUE_PUSH
     expires_at: float = 0.0
     "Epoch seconds; 0: never."
+    secrets: tuple[str, ...] = ()
+    "Names of arguments that nobody may read on the way; sealed before they leave the worker."

@@ -17,6 +17,7 @@ __all__ = [
     "DIRECTORY_READY",
     "DURABLE",
     "EVENTS_LOG",
+    "PUSH_SEALING_KEY",
     "FREQUENT_AWAITED",
     "PUSH_OUTAGES",
     "SHARED_SECRET",
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 DIRECTORY_READY = "pbx:dir:ready"  # "1" once a complete directory has been published
-DIRECTORY_CHANGED = "pbx:dir:changed"  # channel: "sub:<aor>", "group:<id>" or "all"
+DIRECTORY_CHANGED = "pbx:dir:changed"  # channel: "sub:<aor>", "group:<id>", "all" or "push-key"
 BINDINGS_CHANGED = "pbx:loc:changed"  # channel: "<worker> <aor>"
 CALLS = "pbx:calls"  # hash: call uid -> CallState JSON
 CALLS_REVISION = "pbx:calls:rev"  # integer, one up for each change of CALLS
@@ -50,6 +51,9 @@ CALL_RECORDS_DROPPED = "pbx:cdr:dropped"  # integer: records lost to the list's 
 EVENTS_LOG = "pbx:events:log"  # stream of Event JSON under field "event"; bounded by number and by age, see contract/event_log.py
 DURABLE = "pbx:ebr:durable"  # zset: id of a durable subscription -> its deadline, epoch seconds; channel of the same name: it has changed
 FREQUENT_AWAITED = "pbx:ebr:frequent"  # zset: name of a frequent event -> until when it is waited for; channel of the same name: it has changed
+PUSH_SEALING_KEY = (
+    "pbx:push:key"  # string: public key of the web side, 64 hex digits; push tokens in jobs are sealed for it
+)
 CELERY_HEARTBEAT = "pbx:jobs:alive"  # string EX: beat and a Celery worker are both running
 PUSH_OUTAGES = "pbx:push:outages"  # hash: push provider that counts as down -> since when, epoch seconds
 WORKERS = "pbx:workers"  # zset: worker -> heartbeat deadline, epoch seconds

@@ -124,7 +124,7 @@ class RegistrarWords:
                     "expires_at": report.expires_at,
                     "refreshes_itself": report.refreshes_itself,
                 }
-                jobs.submit(Job(LEARN_PUSH_DEVICE, {"aor": aor, **details}))
+                jobs.submit(Job(LEARN_PUSH_DEVICE, {"aor": aor, **details}, secrets=("prid",)))
         if changes.removed or changes.is_empty or any(binding.push for binding in before):
             for key in push_keys_dropped(register, before, changes):
                 jobs.submit(Job(FORGET_PUSH_DEVICE, {"aor": aor, "key": key}))

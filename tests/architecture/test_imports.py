@@ -40,6 +40,7 @@ ROOMS = PURE_ROOMS | {
     "siblings": {"syntax", "proxy"} | CONTRACT_AND_ERRORS,
     "store": {"ports", "awaiting"} | CONTRACT_AND_ERRORS,
     "jobs": {"ports"} | CONTRACT_AND_ERRORS,
+    "sealing": CONTRACT_AND_ERRORS,
     "driver": {"syntax", "proxy", "calls", "ebr", "script", "transport", "ports"} | CONTRACT_AND_ERRORS,
     "watchdog": set(),
     "assembly": BELOW_SCRIPT | {"script", "driver", "tokens"},

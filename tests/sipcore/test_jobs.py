@@ -90,6 +90,30 @@ def test_a_job_waits_for_the_broker_to_come_back(server, jobs, caplog):
     assert SECRET not in caplog.text
 
 
+def test_a_secret_is_sealed_before_it_leaves_and_is_in_no_key_of_the_broker(server, caplog):
+    jobs = CeleryJobs(
+        server.url.replace("unix://", "redis+socket://") + "?virtual_host=1", seal=lambda text: text[::-1]
+    )
+    jobs.start()
+    jobs.submit(Job(SEND_WAKEUP, {"prid": SECRET, "number": 1}, secrets=("prid",)))
+    until(lambda: jobs.sent == 1)
+    assert jobs.close() is True
+
+    (sent,) = queued(server)
+    assert json.loads(base64.b64decode(sent["body"]))[1] == {"prid": SECRET[::-1], "number": 1}
+
+
+def test_a_secret_that_cannot_be_sealed_goes_nowhere_and_holds_nobody_up(server, jobs, caplog):
+    jobs.submit(Job(SEND_WAKEUP, {"prid": SECRET}, secrets=("prid",)))
+    jobs.submit(job(2))
+    until(lambda: jobs.sent == 1)
+
+    assert jobs.failed == 1
+    assert len(queued(server)) == 1
+    assert "seal" in caplog.text
+    assert SECRET not in caplog.text
+
+
 def test_a_job_that_is_too_old_is_not_sent(server, jobs, caplog):
     jobs.submit(job(1, expires_in=-1))
     jobs.submit(job(2))

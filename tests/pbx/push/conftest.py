@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pbx.push import sending
+from pbx.push import sealing, sending
+from sipcore.sealing import Sealer
 from tests.support.push_providers import AcrobitsServer, ApnsServer, FcmServer, WebPushServer
 
-__all__: list[str] = []
+__all__ = ["in_a_job"]
 
 
 @pytest.fixture
@@ -58,3 +59,10 @@ def acrobits(settings, tmp_path, trusted) -> AcrobitsServer:
     server = AcrobitsServer(tmp_path)
     settings.ACROBITS_URL = server.url
     return trusted(server)
+
+
+def in_a_job(token: str) -> str:
+    """A push token as a SIP worker puts it into a job."""
+    sealer = Sealer()
+    sealer.use(sealing.public_key())
+    return sealer.seal(token)

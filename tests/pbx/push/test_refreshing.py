@@ -12,6 +12,8 @@ from pbx.push import refreshing, tasks
 from pbx.push.models import PushDevice
 from pbx.subscribers import actions as subscribers
 
+from .conftest import in_a_job
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AOR = "101@pbx.test"
@@ -24,7 +26,8 @@ def bob(new_subscriber):
 
 def registers(seconds: float = 3600, *, key: str = "k1", **fields) -> PushDevice:
     """The job of a REGISTER that was granted so many seconds."""
-    about = {"provider": "http", "prid": f"token-of-{key}-0123456789", "expires_at": time.time() + seconds}
+    prid = in_a_job(f"token-of-{key}-0123456789")
+    about = {"provider": "http", "prid": prid, "expires_at": time.time() + seconds}
     tasks.learn_device(aor=AOR, key=key, **{**about, "refreshes_itself": False, **fields})
     return PushDevice.objects.get(key=key)
 

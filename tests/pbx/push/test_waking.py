@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from pbx.celery import app
-from pbx.push import actions, ledger, tasks
+from pbx.push import actions, ledger, sealing, tasks
 from pbx.push.models import PushAttempt, PushDevice
 from pbx.subscribers import actions as subscribers
 from sipcore.contract import keys
@@ -22,6 +22,8 @@ from sipcore.contract.directory import SubscriberRecord
 from sipcore.contract.events import CATALOGUE, Event
 from sipcore.contract.records import from_dict, from_json
 from tests.support.push_server import Answer
+
+from .conftest import in_a_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -505,7 +507,8 @@ def test_the_register_that_follows_a_push_tells_how_long_it_took(push_server, mo
     put_call()
     call_bob()
 
-    tasks.learn_device(aor="101@pbx.test", key="k1", provider="http", param="app", prid=TOKEN, instance_id="<k1>")
+    about = {"key": "k1", "provider": "http", "param": "app", "instance_id": "<k1>"}
+    tasks.learn_device(aor="101@pbx.test", prid=in_a_job(TOKEN), **about)
 
     woke = events()[-1]
     assert (woke.name, woke.device) == ("E_PUSH_WOKE", "k1")
@@ -529,9 +532,18 @@ def test_a_token_is_learnt_as_soon_as_postgres_is_back(bob, monkeypatch):
 
     monkeypatch.setattr(actions, "learn_device", after_two_failures)
 
-    tasks.learn_device.apply(kwargs={"aor": "101@pbx.test", "key": "k1", "provider": "http", "prid": TOKEN}).get()
+    about = {"aor": "101@pbx.test", "key": "k1", "provider": "http", "prid": in_a_job(TOKEN)}
+    tasks.learn_device.apply(kwargs=about).get()
 
     assert PushDevice.objects.get().token == TOKEN
+
+
+def test_a_token_that_was_sealed_for_another_key_is_not_learnt_and_the_key_is_told_again(bob, store, caplog):
+    tasks.learn_device(aor="101@pbx.test", key="k1", provider="http", prid=TOKEN)
+
+    assert not PushDevice.objects.exists()
+    assert store.get(keys.PUSH_SEALING_KEY) == sealing.public_key()
+    assert TOKEN not in caplog.text
 
 
 def test_a_phone_that_unregisters_is_not_pushed(push_server, mobile, put_call):

@@ -13,14 +13,16 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from pbx.celery import heartbeat
+from pbx.push import sealing
 
 
 class Command(BaseCommand):
-    help = "Bring the database up to date, publish the directory, make the administrator, collect the static files."
+    help = "Bring the database up to date, publish the directory and the key for push tokens, make the administrator, collect the static files."
 
     def handle(self, **options: object) -> None:
         self._migrate()
         call_command("publish_directory", stdout=self.stdout)
+        sealing.publish_key()
         call_command("create_admin", stdout=self.stdout)
         self._collect_static()
         # The first beat is ten seconds away; a job that waits for the worker proves it as soon as it runs.
