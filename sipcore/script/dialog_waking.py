@@ -9,9 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..contract.events import E_PUSH_REQUESTED, E_UL_CONTACT_INSERT, E_UL_CONTACT_UPDATE, Event
+from ..contract.events import (
+    E_PUSH_REQUESTED,
+    E_UL_CONTACT_INSERT,
+    E_UL_CONTACT_REFRESH,
+    E_UL_CONTACT_UPDATE,
+    Event,
+)
 from ..contract.jobs import SEND_WAKEUP, Job
 from ..errors import InvalidWord, MalformedMessage, StoreUnavailable
+from .contact_events import contact_attributes
 from .phones import target_of
 
 if TYPE_CHECKING:
@@ -64,6 +71,8 @@ class DialogWaking:
             "worker": env.worker,
         }
         env.routing.tell(E_PUSH_REQUESTED, {"aor": phone.aor, "kind": "dialog"}, call_uid=uid)
+        why = {"reason": f"mid-{request.method}", "method": request.method, "req_callid": request.call_id}
+        env.routing.tell(E_UL_CONTACT_REFRESH, {**contact_attributes(phone, env.epoch()), **why}, call_uid=uid)
         env.jobs.submit(Job(SEND_WAKEUP, details, expires_at=deadline))
 
     async def _phone_of(self, relay: DialogRelay, purr: str) -> Binding | None:

@@ -38,6 +38,8 @@ def test_a_bye_waits_for_the_phone_and_reaches_it() -> None:
         [binding] = world.bindings(bob)
         assert (push["aor"], push["kind"], push["only"]) == (bob.aor, "dialog", [binding.key])
         assert push["call_id"] == call.call_id
+        wanted = world.named("E_UL_CONTACT_REFRESH")[-1]
+        assert (wanted.reason, wanted.key, wanted.req_callid) == ("mid-BYE", binding.key, call.call_id)
 
         world.connect(bob)
         bob.register()
