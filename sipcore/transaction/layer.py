@@ -150,7 +150,7 @@ class TransactionLayer:
     def sender_of(self, message: Request | Response) -> ClientTransaction | ServerTransaction | None:
         """The transaction that sent a message, when it comes back unsent."""
         if isinstance(message, Response):
-            return self._servers.get((message.branch, message.sent_by, message.cseq_method))
+            return self._servers.get((message.branch, message.top_via.sent_by, message.cseq_method))
         return self._clients.get((message.branch, message.method))
 
     # from the transaction user

@@ -89,7 +89,7 @@ class Rig:
 
     def request_of(self, transaction):
         """Its request, which it may have let go of."""
-        return self.requests.setdefault(id(transaction), transaction.request)
+        return self.requests.setdefault(id(transaction), getattr(transaction, "request", None))
 
     def respond(self, transaction, status: int, to_tag: str = "bob") -> None:
         response = parse_message(sip.response(self.request_of(transaction), status, to_tag=to_tag))

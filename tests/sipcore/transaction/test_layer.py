@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipcore.errors import InvalidWord
+from sipcore.syntax import parse_message
 from sipcore.transaction import State
 from tests.support import sip
 
@@ -104,6 +105,22 @@ def test_an_rfc_2543_client_that_repeats_its_invite_is_answered_from_the_transac
     rig.request(sip.cancel(sip.invite(**OLD)))
 
     assert rig.trace == [(0, "got INVITE"), (0, "send 180"), (0, "send 180"), (0, "got CANCEL")]
+
+
+@pytest.mark.parametrize("response", [sip.response(INVITE, 180), sip.response(INVITE, 180).replace(b"Via:", b"v:")])
+def test_a_response_that_comes_back_unsent_is_found_to_be_its_requests(response):
+    rig = Rig()
+    rig.request(INVITE)
+
+    assert rig.layer.sender_of(parse_message(response)) is rig.servers[0]
+    assert rig.layer.sender_of(parse_message(sip.response(sip.invite(branch="z9hG4bK-else"), 180))) is None
+
+
+def test_a_request_that_comes_back_unsent_is_found_to_be_its_own():
+    rig = Rig()
+    transaction = rig.start(INVITE)
+
+    assert rig.layer.sender_of(parse_message(INVITE)) is transaction
 
 
 # words
