@@ -14,7 +14,7 @@ CALL_STATES = ("setup", "waking", "ringing", "answered", "ended")
 BRANCH_STATES = ("trying", "ringing", "answered", "cancelled", "failed")
 
 
-class BranchState(Record):
+class BranchState(Record, frozen=True):
     """One branch of a call: one phone that was tried."""
 
     id: str
@@ -34,7 +34,7 @@ class BranchState(Record):
     "Key of the binding that it rings, by which a push device knows its phone; empty when it rings no binding."
 
 
-class CallState(Record):
+class CallState(Record, frozen=True):
     """One call, as the dashboard shows it. Times are epoch seconds, 0 for not yet."""
 
     uid: str

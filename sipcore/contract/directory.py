@@ -12,7 +12,7 @@ CANCEL_ORIGINAL = ("when_ringing", "after_answer", "at_once")
 "When the original branches of a picked call are cancelled: the picker's phone rings, answers, or is sent the INVITE."
 
 
-class SubscriberRecord(Record):
+class SubscriberRecord(Record, frozen=True):
     """What the SIP side knows about one subscriber. Written by Django, read by workers."""
 
     aor: str
@@ -37,7 +37,7 @@ class SubscriberRecord(Record):
         return f"<SubscriberRecord {self.aor} revision={self.revision}>"  # an HA1 is as good as the password
 
 
-class PickupGroupRecord(Record):
+class PickupGroupRecord(Record, frozen=True):
     """A pickup group as the SIP side sees it."""
 
     id: str

@@ -35,7 +35,7 @@ class EventType:
     only while one is known to wait. Those that are not shown all are."""
 
 
-class Event(Record):
+class Event(Record, frozen=True):
     """One event that happened. `attributes` hold plain JSON values and are never changed."""
 
     id: str
@@ -75,10 +75,20 @@ CATALOGUE: dict[str, EventType] = {}
 
 
 def declare_event(
-    name: str, /, *, index: tuple[str, ...] = (), shown: bool = True, frequent: bool = False, **attributes: type
+    name: str,
+    shared: Mapping[str, type] | None = None,
+    /,
+    *,
+    index: tuple[str, ...] = (),
+    shown: bool = True,
+    frequent: bool = False,
+    **attributes: type,
 ) -> str:
-    """Add an event to the catalogue and return its name. Declaring the same twice is fine; differently is not."""
-    declared = EventType(name, attributes, index, shown, frequent or not shown)
+    """Add an event to the catalogue and return its name. Declaring the same twice is fine; differently is not.
+
+    `shared` are the attributes that it has in common with others of its family.
+    """
+    declared = EventType(name, {**(shared or {}), **attributes}, index, shown, frequent or not shown)
     if CATALOGUE.setdefault(name, declared) != declared:
         raise ValueError(f"{name} is already declared with other attributes")
     return name
@@ -117,11 +127,11 @@ _CONTACT = {
 
 E_UL_AOR_INSERT = declare_event("E_UL_AOR_INSERT", index=("aor",), domain=str, aor=str)
 E_UL_AOR_DELETE = declare_event("E_UL_AOR_DELETE", index=("aor",), domain=str, aor=str)
-E_UL_CONTACT_INSERT = declare_event("E_UL_CONTACT_INSERT", index=("aor",), **_CONTACT)
-E_UL_CONTACT_UPDATE = declare_event("E_UL_CONTACT_UPDATE", index=("aor",), old=dict, **_CONTACT)
-E_UL_CONTACT_DELETE = declare_event("E_UL_CONTACT_DELETE", index=("aor",), delete_reason=str, **_CONTACT)
+E_UL_CONTACT_INSERT = declare_event("E_UL_CONTACT_INSERT", _CONTACT, index=("aor",))
+E_UL_CONTACT_UPDATE = declare_event("E_UL_CONTACT_UPDATE", _CONTACT, index=("aor",), old=dict)
+E_UL_CONTACT_DELETE = declare_event("E_UL_CONTACT_DELETE", _CONTACT, index=("aor",), delete_reason=str)
 E_UL_CONTACT_REFRESH = declare_event(
-    "E_UL_CONTACT_REFRESH", index=("aor",), reason=str, method=str, req_callid=str, **_CONTACT
+    "E_UL_CONTACT_REFRESH", _CONTACT, index=("aor",), reason=str, method=str, req_callid=str
 )
 
 # Authentication and transport.
@@ -220,10 +230,10 @@ E_DLG_STATE_CHANGED = declare_event(
 
 _BRANCH = {"tx": str, "branch": str, "uri": str, "aor": str, "flow_id": str, "source": str}
 
-E_BRANCH_ADDED = declare_event("E_BRANCH_ADDED", frequent=True, **_BRANCH)
-E_BRANCH_PROVISIONAL = declare_event("E_BRANCH_PROVISIONAL", frequent=True, **_BRANCH, code=int)
-E_BRANCH_FINAL = declare_event("E_BRANCH_FINAL", frequent=True, **_BRANCH, code=int)
-E_BRANCH_CANCELLED = declare_event("E_BRANCH_CANCELLED", frequent=True, **_BRANCH, code=int, cancel_cause=int)
+E_BRANCH_ADDED = declare_event("E_BRANCH_ADDED", _BRANCH, frequent=True)
+E_BRANCH_PROVISIONAL = declare_event("E_BRANCH_PROVISIONAL", _BRANCH, frequent=True, code=int)
+E_BRANCH_FINAL = declare_event("E_BRANCH_FINAL", _BRANCH, frequent=True, code=int)
+E_BRANCH_CANCELLED = declare_event("E_BRANCH_CANCELLED", _BRANCH, frequent=True, code=int, cancel_cause=int)
 E_INJECT_REJECTED = declare_event("E_INJECT_REJECTED", frequent=True, tx=str, uri=str, aor=str, source=str, why=str)
 E_WAIT_ARMED = declare_event("E_WAIT_ARMED", frequent=True, tx=str, seconds=float, branches=int, deadline=float)
 E_WAIT_CLOSED = declare_event("E_WAIT_CLOSED", frequent=True, tx=str, why=str)
@@ -280,11 +290,11 @@ E_PUSH_PROVIDER_UP = declare_event("E_PUSH_PROVIDER_UP", provider=str, seconds=i
 
 _SUB = {"sub": str, "event": str, "filter": str, "owner": str, "fires": int}
 
-E_SUB_CREATED = declare_event("E_SUB_CREATED", shown=False, **_SUB)
-E_SUB_FIRED = declare_event("E_SUB_FIRED", shown=False, **_SUB, latency_ms=float)
-E_SUB_EXPIRED = declare_event("E_SUB_EXPIRED", shown=False, **_SUB)
-E_SUB_CANCELLED = declare_event("E_SUB_CANCELLED", shown=False, **_SUB, why=str)
-E_SUB_FAILED = declare_event("E_SUB_FAILED", **_SUB, error=str, script=str, line=int)
+E_SUB_CREATED = declare_event("E_SUB_CREATED", _SUB, shown=False)
+E_SUB_FIRED = declare_event("E_SUB_FIRED", _SUB, shown=False, latency_ms=float)
+E_SUB_EXPIRED = declare_event("E_SUB_EXPIRED", _SUB, shown=False)
+E_SUB_CANCELLED = declare_event("E_SUB_CANCELLED", _SUB, shown=False, why=str)
+E_SUB_FAILED = declare_event("E_SUB_FAILED", _SUB, error=str, script=str, line=int)
 OF_SUBSCRIPTIONS = frozenset({E_SUB_CREATED, E_SUB_FIRED, E_SUB_EXPIRED, E_SUB_CANCELLED, E_SUB_FAILED})
 
 # Script, limits, workers.

@@ -8,7 +8,7 @@ from .records import Record
 __all__ = ["Binding", "BindingChanges", "PushParameters"]
 
 
-class PushParameters(Record):
+class PushParameters(Record, frozen=True):
     """The RFC 8599 parameters of a Contact, without the token itself."""
 
     provider: str
@@ -19,7 +19,7 @@ class PushParameters(Record):
     "SHA-256 of pn-prid, first 16 hex digits: enough to match, useless to send with. The token stays in Postgres."
 
 
-class Binding(Record):
+class Binding(Record, frozen=True):
     """One contact of an address-of-record; shared by everybody who asks."""
 
     aor: str
@@ -61,7 +61,7 @@ class Binding(Record):
         return Flow(self.transport, self.host, self.port, self.connection)
 
 
-class BindingChanges(Record):
+class BindingChanges(Record, frozen=True):
     """What one REGISTER (or an expiry, or an administrator) does to an AoR's bindings."""
 
     aor: str

@@ -9,26 +9,28 @@ from .records import Record
 __all__ = ["ConditionRecord", "SubscriptionRecord"]
 
 
-class ConditionRecord(Record):
+class ConditionRecord(Record, frozen=True):
     """One condition of a filter: `key` compared with `value`."""
 
     key: str
     operator: str
     "eq, glob, re, ne, lt, le, gt, ge or in; or any, whose value is several lists of (key, operator, value), one of which holds."
-    value: str | int | float | bool | tuple
+    value: str | int | float | bool | tuple[Any, ...]
 
     def __str__(self) -> str:
         """As people read it: `aor=102@example.org`, `expires_in>0`, `aor~*@example.org`."""
-        if self.operator == "any":
-            return " or ".join(" and ".join(str(ConditionRecord(*each)) for each in choice) for choice in self.value)
-        value = "|".join(map(str, self.value)) if isinstance(self.value, (tuple, list)) else self.value
+        value = self.value
+        if isinstance(value, (tuple, list)):
+            if self.operator == "any":
+                return " or ".join(" and ".join(str(ConditionRecord(*each)) for each in choice) for choice in value)
+            value = "|".join(map(str, value))
         return f"{self.key}{_SIGNS.get(self.operator, self.operator)}{value}"
 
 
 _SIGNS = {"eq": "=", "ne": "!=", "glob": "~", "re": "~~", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "in": " in "}
 
 
-class SubscriptionRecord(Record):
+class SubscriptionRecord(Record, frozen=True):
     """Who waits for what, until when; what runs then stays with the owner."""
 
     id: str

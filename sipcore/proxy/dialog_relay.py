@@ -163,9 +163,8 @@ class DialogRelay(Timed, Struct, eq=False):
         self._stop_timer()
         request = self._request
         if request.method != "INVITE" and self._server is not None:
-            self._server.user = self._server = (
-                None  # it has its answer; what lingers need not hold this and the request
-            )
+            self._server.user = None  # it has its answer; what lingers need not hold this and the request
+            self._server = None
         if request.method == "BYE" and status not in (401, 407):
             tags = (request.from_tag, request.to_tag)
             caller, callee = tags if self._hop.from_caller else tags[::-1]

@@ -18,7 +18,10 @@ __all__ = ["CarefulRequest", "CarefulResponse", "ForwardedRequest"]
 MAX_MAX_FORWARDS = 255
 "§20.22."
 
-_Base = Message if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    _Base = Message
+else:
+    _Base = object
 
 
 class _ReadWhenAsked(_Base):

@@ -99,7 +99,7 @@ class StreamFramer:
         match = _LEADING_LINE_ENDS.match(buffer)
         size = match.end() if match is not None else 0
         rest = buffer[size : size + 2]
-        if rest in (b"", b"\r"):
+        if not rest or rest == b"\r":
             # Half a ping may become a whole one.
             size -= size % 4
         elif rest[0] == 13:

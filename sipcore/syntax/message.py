@@ -13,7 +13,7 @@ on. `parse` makes messages out of octets.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ..errors import MalformedMessage
 from .address import Address, parse_address
@@ -84,7 +84,8 @@ class Message:
     Its slots, and a `__dict__` for what is read later, are those of the four classes in `usual` and `careful`.
     """
 
-    __slots__ = ()
+    if not TYPE_CHECKING:  # to a checker these would be all there are
+        __slots__ = ()
 
     raw: bytes
     "The whole message as it goes, or came, over the wire."

@@ -40,7 +40,7 @@ def parse_message(data: bytes, host: str = "", port: int = 0) -> Request | Respo
     `host` and `port`, when given, say where it came from: that is noted in the top Via of a request (see `source`). Pass
     `data` of a broken request to `salvage_request` to answer it.
     """
-    message = read_usual_message(data, host, port)
+    message: Request | Response | None = read_usual_message(data, host, port)
     if message is None:
         message = _parse_with_care(data)
         if host and isinstance(message, Request):

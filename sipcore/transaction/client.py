@@ -27,8 +27,8 @@ class ClientTransaction(Machine, Struct, eq=False):
     """
 
     _layer: TransactionLayer
-    request: Request | None
-    "None once nothing can be sent for it any more."
+    request: Request
+    "Let go of, so that there is no such attribute, once nothing can be sent for it any more."
     method: str
     branch: str
     flow: Flow

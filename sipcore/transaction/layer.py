@@ -174,6 +174,7 @@ class TransactionLayer:
         key = (branch, method)
         if not branch or key in self._clients:
             raise InvalidWord(f"branch {branch!r} is in use or empty")
+        machine: type[ClientTransaction]
         if method == "INVITE":
             machine = InviteClientTransaction
         elif method == "ACK":

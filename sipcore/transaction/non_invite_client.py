@@ -87,7 +87,7 @@ class NonInviteClientTransaction(ClientTransaction, eq=False):
         self._repeat_in(self._layer.timers.t2, now)
 
     def start_timer_k(self, message: Any, now: float) -> None:
-        self.request = None
+        del self.request
         self._end_in(0.0 if self.flow.is_reliable else self._layer.timers.timer_k, Input.TIMER_K, now)
 
     def pass_up(self, message: Response, now: float) -> None:

@@ -74,5 +74,5 @@ class NonInviteServerTransaction(ServerTransaction, eq=False):
     # actions
 
     def start_timer_j(self, message: Any, now: float) -> None:
-        self.request = None
+        del self.request
         self._end_in(0.0 if self.flow.is_reliable else self._layer.timers.timer_j, Input.TIMER_J, now)

@@ -26,8 +26,8 @@ class ServerTransaction(Machine, Struct, eq=False):
     """
 
     _layer: TransactionLayer
-    request: Request | None
-    "None once another request than INVITE has its final response."
+    request: Request
+    "Let go of, so that there is no such attribute, once another request than INVITE has its final response."
     method: str
     key: ServerKey
     flow: Flow

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import inf
+from typing import TYPE_CHECKING
 
 __all__ = ["NEVER", "Timed", "TimerQueue", "Timers"]
 
@@ -85,10 +86,11 @@ class Timed:
     """Whatever waits for a moment: for one at a time, at which `time_reached` is called.
 
     It is its own timer, for there are three or four of these in each call and nearly all are put off, or given up, long
-    before they are due.
+    before they are due. The slots are those of the classes below it.
     """
 
-    __slots__ = ()
+    if not TYPE_CHECKING:  # to a checker these would be all there are
+        __slots__ = ()
 
     due: float
     "When it is to be called; NEVER, as at first, for not at all. Set by the queue."

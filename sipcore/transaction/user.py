@@ -71,3 +71,6 @@ class ClientUser(Protocol):
 
         Also what becomes of a client transaction over the limit.
         """
+
+    def abort(self, now: float) -> None:
+        """A fault of ours has shown in one of these methods: give the request up. For `TransactionUser.client_user_failed`."""
