@@ -270,16 +270,19 @@ def read_vapid_key(text: str) -> str:
     from cryptography.hazmat.primitives.asymmetric import ec  # only a PBX with Web Push pays for it
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+    allowed = "a private key of the curve P-256, as a PEM file or in base64url"
     try:
         if re.fullmatch(r"[A-Za-z0-9_-]{43}=?", text):
             number = int.from_bytes(urlsafe_b64decode(text[:43] + "="))
-            key = ec.derive_private_key(number, ec.SECP256R1())
+            key: object = ec.derive_private_key(number, ec.SECP256R1())
         else:
             pem = text.replace("\\n", "\n") if text.startswith("-----BEGIN") else Path(text).read_text(encoding="utf-8")
             key = load_pem_private_key(pem.encode(), password=None)
-        point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    except (AttributeError, OSError, TypeError, ValueError):
-        raise WrongValue("a private key of the curve P-256, as a PEM file or in base64url") from None
+    except (OSError, TypeError, ValueError):
+        raise WrongValue(allowed) from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise WrongValue(allowed)
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return urlsafe_b64encode(point).rstrip(b"=").decode()
 
 

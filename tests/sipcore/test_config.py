@@ -5,7 +5,7 @@ import socket
 from base64 import urlsafe_b64decode
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from sipcore.config import SHIPPED_ROUTES, WorkerConfig, default_route_address
@@ -204,6 +204,15 @@ def test_a_key_that_cannot_be_used_is_refused_and_not_quoted(text):
         read(PBX_VAPID_KEY=text)
 
     assert text not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP384R1()), ed25519.Ed25519PrivateKey.generate()])
+def test_a_key_of_another_kind_is_refused(key):
+    """RFC 8292 §2: P-256. The web side could not sign with it, so no browser is to subscribe to it."""
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    with pytest.raises(ConfigurationError, match="PBX_VAPID_KEY cannot be used; allowed is a private key"):
+        read(PBX_VAPID_KEY=pem)
 
 
 def test_each_start_has_a_name_of_its_own():
