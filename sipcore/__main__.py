@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import sys
+from collections.abc import Callable
 
 from .config import WorkerConfig
 from .errors import ConfigurationError, SipcoreError
@@ -30,7 +31,7 @@ def main() -> int:
     return 0
 
 
-def _loop_factory():  # type: ignore[no-untyped-def]
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """uvloop where there is one: half the cost of a datagram."""
     try:
         import uvloop

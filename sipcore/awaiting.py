@@ -64,7 +64,8 @@ class Awaited:
 
     def add_done_callback(self, callback: Callable[[Any], object], *, context: Context | None = None) -> None:
         """Call back in a turn of its own: a task cannot go on in the middle of another."""
-        self._then = partial(asyncio.get_running_loop().call_soon, callback, context=context)
+        call_soon: Callable[..., object] = asyncio.get_running_loop().call_soon
+        self._then = partial(call_soon, callback, context=context)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """The loop on which it is awaited."""

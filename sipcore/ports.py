@@ -129,7 +129,7 @@ class CallBoard(Protocol):
     def put(self, call: CallState) -> None:
         """Show the call as it now is, with the next batch."""
 
-    def when_shown(self, uid: str, then: Callable[[], None]) -> None:
+    def when_shown(self, uid: str, then: Callable[[], object]) -> None:
         """Call `then` once everybody can see the call as it is put next, which does not wait for the next batch.
 
         While the store is away `then` waits; when the call is over first, it is forgotten.

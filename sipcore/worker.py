@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from .assembly import Ports, assemble, make_edge
@@ -249,7 +250,7 @@ class Worker:
                 await self._read_sealing_key()
             epoch = time.time()
             for aor in list(self._store.location.expired(epoch)):
-                await self._change(aor, lambda current, aor=aor: expire(aor, current, time.time()))
+                await self._change(aor, partial(_without_expired, aor))
 
     def _flow_closed(self, flow: Flow) -> None:
         """A connection is gone: so are the bindings that are reached over it, and no other."""
@@ -257,14 +258,10 @@ class Worker:
         if self._handover is not None:
             self._handover.connection_closed(flow)
         for aor in list(self._store.location.held_over(flow.connection)):
-            self._spawn(
-                self._change(
-                    aor,
-                    lambda current, aor=aor: drop_connection(
-                        aor, current, flow.connection, worker=self._config.worker_id
-                    ),
-                )
-            )
+            self._spawn(self._change(aor, partial(self._without_connection, flow.connection, aor)))
+
+    def _without_connection(self, connection: str, aor: str, current: Sequence[Binding]) -> BindingChanges:
+        return drop_connection(aor, current, connection, worker=self._config.worker_id)
 
     def _directory_changed(self, message: bytes) -> None:
         """A subscriber who was deleted or suspended keeps no bindings."""
@@ -313,6 +310,10 @@ class Worker:
     async def _look_for(self, call: TransactionRef, aor: str, since: float) -> None:
         bindings = await self._store.location.lookup(aor, fresh=True)
         call.inject_branches([binding for binding in bindings if binding.refreshed_at >= since])
+
+
+def _without_expired(aor: str, current: Sequence[Binding]) -> BindingChanges:
+    return expire(aor, current, time.time())
 
 
 def _tame_collector() -> None:

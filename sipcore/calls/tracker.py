@@ -218,11 +218,12 @@ class CallTracker:
             self._ledger.fail(call, event.status, event.origin, epoch)
             return
         call.code = event.status
-        branch = call.branches.get(event.branch.id) if event.branch is not None else None
-        if branch is None:
+        answering = event.branch
+        branch = None if answering is None else call.branches.get(answering.id)
+        if answering is None or branch is None:
             self._ledger.answer(call, call.callee, epoch)
             return
-        call.to_tag = event.branch.answer_tag or ""
+        call.to_tag = answering.answer_tag or ""
         call.picked_by = branch.aor if branch.source == "pickup" else ""
         self._ledger.answer(call, branch.aor, epoch)
 

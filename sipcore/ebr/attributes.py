@@ -24,7 +24,7 @@ def checked_attributes(declared: EventType, attributes: Mapping[str, Any]) -> di
         if kind is not type(value):
             checked[key] = _converted(declared, key, value)
         elif kind is list or kind is dict:
-            checked[key] = kind(value)
+            checked[key] = kind(checked[key])
     return checked
 
 

@@ -34,7 +34,7 @@ class SubscriptionIndex:
         buckets = self._buckets
         for key in subscription.filter.index_keys:
             bucket = buckets.setdefault(key, subscription)
-            if type(bucket) is dict:
+            if type(bucket) is not Subscription:
                 bucket[subscription.id] = subscription
             elif bucket is not subscription:
                 buckets[key] = {bucket.id: bucket, subscription.id: subscription}
@@ -45,7 +45,7 @@ class SubscriptionIndex:
         """Remove from under each of its events."""
         for key in subscription.filter.index_keys:
             bucket = self._buckets[key]
-            if type(bucket) is dict:
+            if type(bucket) is not Subscription:
                 del bucket[subscription.id]
             if not bucket or bucket is subscription:
                 del self._buckets[key]
@@ -79,10 +79,10 @@ class SubscriptionIndex:
 
     def _collect(self, key: tuple[str, ...], found: list[Subscription]) -> None:
         bucket = self._buckets[key]
-        if type(bucket) is dict:
-            found.extend(bucket.values())
-        else:
+        if type(bucket) is Subscription:
             found.append(bucket)
+        else:
+            found.extend(bucket.values())
 
     def __len__(self) -> int:
         return len(self._buckets)

@@ -46,7 +46,8 @@ class Inspection:
         """Which subscriptions are live, newest first."""
         text, event, call = (str(question.get(key) or "").casefold() for key in ("text", "event", "call"))
         before = tuple(question["before"]) if question.get("before") else None
-        total, shared, items = 0, 0, []
+        total, shared = 0, 0
+        items: list[dict[str, Any]] = []
         async for subscription in self._newest_first():
             record = subscription.record
             if event and event not in (name.casefold() for name in record.events):

@@ -139,8 +139,7 @@ class Registry:
             return False
         subscription.state = state
         options = subscription.options
-        reads_log = options is not None and options.reads_log
-        if not reads_log:
+        if options is None or not options.reads_log:
             self._index.remove(subscription)
         owner = subscription.owner
         owner.subscriptions.pop(subscription.id, None)
@@ -148,7 +147,7 @@ class Registry:
         waiter = subscription.waiter
         if waiter is not None and result is not None and not waiter.done():
             waiter.set_result(result)
-        if reads_log:
+        if options is not None and options.reads_log:
             if options.stop_reading is not None:
                 options.stop_reading()
         elif subscription.record.bind != DURABLE:

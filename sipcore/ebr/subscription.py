@@ -10,14 +10,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 from ..contract.events import Event
 from ..contract.subscriptions import SubscriptionRecord
 from .filters import Filter
 
 if TYPE_CHECKING:
-    from .routing import EventRouting
+    from .registry import Registry
 
 __all__ = ["CANCELLED", "EXPIRED", "FAILED", "LIVE", "MATCHED", "Options", "Owner", "Subscription", "WaitResult"]
 
@@ -104,11 +104,12 @@ class Options:
         return False
 
 
+@final
 class Subscription:
     """A handle on who waits for what, until when. Made by EventRouting only."""
 
     __slots__ = (
-        "_routing",
+        "_registry",
         "deadline",
         "filter",
         "fires",
@@ -124,7 +125,7 @@ class Subscription:
 
     def __init__(
         self,
-        routing: EventRouting,
+        registry: Registry,
         record: SubscriptionRecord,
         filter: Filter,
         owner: Owner,
@@ -136,7 +137,7 @@ class Subscription:
         max_fires: int,
         options: Options | None,
     ) -> None:
-        self._routing = routing
+        self._registry = registry
         self.record = record
         self.filter = filter
         self.owner = owner
@@ -163,7 +164,7 @@ class Subscription:
 
     def cancel(self, why: str = "script") -> bool:
         """End it; False when it had ended before. What has been matched and not yet run does not run any more."""
-        return self._routing.cancel(self.id, why)
+        return self._registry.cancel(self.id, why)
 
     def __repr__(self) -> str:
         return f"<Subscription {self.id} {'|'.join(self.filter.events)} {self.state} fires={self.fires}>"

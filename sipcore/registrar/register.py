@@ -103,7 +103,9 @@ class _Said:
         self.user_agent = fields.get("user-agent", ("",))[0][:MAX_USER_AGENT]
         self.has_push = any("pn-" in value.lower() for value in self.values)
         self.is_promised = is_promised(fields.get("feature-caps", _NONE))
-        self.option_tags = {name: _split(fields[name]) for name in ("require", "supported") if name in fields}
+        self.option_tags: dict[str, Sequence[str]] = {
+            name: _split(fields[name]) for name in ("require", "supported") if name in fields
+        }
 
 
 _remembered: dict[tuple[tuple[bytes, bytes], ...], _Said] = {}

@@ -59,12 +59,12 @@ def apply_register(
 
     alone = len(contacts) == 1
     if alone and _is_plain_refresh(contacts[0], granted[0], current):
-        contact, old = contacts[0], current[0]
-        if _is_repeated(old, contact, granted[0], call_id, cseq, epoch):
+        contact, bound = contacts[0], current[0]
+        if _is_repeated(bound, contact, granted[0], call_id, cseq, epoch):
             return BindingChanges(aor, tuple(current))
         refreshed = Binding(
             aor,
-            old.key,
+            bound.key,
             contact.contact,
             epoch + granted[0],
             call_id,
@@ -81,7 +81,7 @@ def apply_register(
             socket,
             user_agent,
             contact.methods,
-            old.registered_at if old.expires_at > epoch else epoch,
+            bound.registered_at if bound.expires_at > epoch else epoch,
             epoch,
             contact.push,
             edge,

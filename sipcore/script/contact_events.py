@@ -74,8 +74,8 @@ def are_mere_refreshes(before: Sequence[Binding], changes: BindingChanges) -> bo
     if changes.inserted or changes.removed or not changes.updated:
         return False
     if len(before) == 1 == len(changes.updated):
-        old, binding = before[0], changes.updated[0]
-        return old.key == binding.key and _lasting(old) == _lasting(binding)
+        first, binding = before[0], changes.updated[0]
+        return first.key == binding.key and _lasting(first) == _lasting(binding)
     known = {binding.key: binding for binding in before}
     for binding in changes.updated:
         old = known.get(binding.key)

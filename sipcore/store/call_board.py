@@ -96,7 +96,7 @@ class RedisCallBoard:
         self._shown: set[str] = set()
         self._changed: dict[str, None] = {}
         self._show_due: asyncio.Handle | None = None
-        self._waiting: dict[str, list[Callable[[], None]]] = {}
+        self._waiting: dict[str, list[Callable[[], object]]] = {}
         self._records: deque[CallRecord] = deque()
         self._recording = 0
         self._claims: dict[str, tuple[str, float]] = {}
@@ -112,7 +112,7 @@ class RedisCallBoard:
         if call.uid in self._waiting:
             self._show_soon()
 
-    def when_shown(self, uid: str, then: Callable[[], None]) -> None:
+    def when_shown(self, uid: str, then: Callable[[], object]) -> None:
         self._waiting.setdefault(uid, []).append(then)
 
     def remove(self, uid: str) -> None:

@@ -51,14 +51,18 @@ class RedisDirectory:
     async def subscriber(self, aor: str) -> SubscriberRecord | None:
         copy = self._copies.get(f"sub:{aor}")
         if copy is not None and copy[1] == self._generation:
-            return copy[0]
-        return await self._read("sub", aor)
+            subscriber: SubscriberRecord | None = copy[0]
+        else:
+            subscriber = await self._read("sub", aor)
+        return subscriber
 
     async def group(self, group_id: str) -> PickupGroupRecord | None:
         copy = self._copies.get(f"group:{group_id}")
         if copy is not None and copy[1] == self._generation:
-            return copy[0]
-        return await self._read("group", group_id)
+            group: PickupGroupRecord | None = copy[0]
+        else:
+            group = await self._read("group", group_id)
+        return group
 
     async def _read(self, kind: str, name: str) -> Any:
         tag = f"{kind}:{name}"

@@ -12,10 +12,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from hiredis import ReplyError, pack_command
+from hiredis import ReplyError
 
 from ..contract.keys import worker_channel
-from .link import Link
+from .link import Link, pack_command
 
 __all__ = ["Inbox"]
 
@@ -38,7 +38,7 @@ class Inbox:
         self._ping: asyncio.TimerHandle | None = None
         self._heard_since_ping = True
         self._channels: dict[bytes, list[tuple[Heard, Started]]] = {}
-        self._commands: dict[str, Callable[[dict[str, Any]], None]] = {}
+        self._commands: dict[str, Callable[[dict[str, Any]], object]] = {}
         self.on_lost: list[Callable[[], None]] = []
         "Called each time the connection has been lost."
         self._listening = False
@@ -59,7 +59,7 @@ class Inbox:
         """Stop listening."""
         await self._link.close()
 
-    def on(self, op: str, handler: Callable[[dict[str, Any]], None]) -> None:
+    def on(self, op: str, handler: Callable[[dict[str, Any]], object]) -> None:
         """Handle messages to this worker with that `op`."""
         self._commands[op] = handler
 

@@ -18,13 +18,16 @@ from redis.connection import SSLConnection, parse_url
 
 from ..errors import ConfigurationError
 
-__all__ = ["Link"]
+__all__ = ["Link", "pack_command"]
 
 log = logging.getLogger("sipcore.store")
 
 CONNECT_TIMEOUT = 3.0  # seconds, sign-in included
 FIRST_PAUSE = 0.05  # seconds before connecting again; doubles up to LAST_PAUSE
 LAST_PAUSE = 2.0
+
+pack_command: Callable[[tuple[str | bytes | int | float, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
+"A command as it goes over the wire. The types that hiredis ships know commands of one word only."
 
 _NOTHING = object()
 _CERTIFICATE_CHECKS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
@@ -129,7 +132,7 @@ class Link:
 
     async def _sign_in(self, wire: _Wire) -> None:
         options = self._options
-        commands: list[tuple[str | int, ...]] = []
+        commands: list[tuple[str | bytes | int | float, ...]] = []
         if password := options.get("password"):
             user = options.get("username")
             commands.append(("AUTH", user, password) if user else ("AUTH", password))
@@ -137,7 +140,7 @@ class Link:
             commands.append(("SELECT", database))
         commands.append(("CLIENT", "SETNAME", self._name))
         commands.append(("EXISTS", "-"))  # a server that is still loading its data refuses this
-        wire.transport.write(b"".join(hiredis.pack_command(command) for command in commands))
+        wire.transport.write(b"".join(pack_command(command) for command in commands))
         for _ in commands:
             reply = await wire.reply()
             if isinstance(reply, hiredis.ReplyError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..contract.calls import CallRecord, CallState
 from ..contract.directory import PickupGroupRecord, SubscriberRecord
@@ -26,6 +26,8 @@ from .log_follower import AGAIN
 from .ordering import by_preference, pickable, unexpired
 
 __all__ = ["MemoryCallBoard", "MemoryDirectory", "MemoryDurables", "MemoryEventBus", "MemoryLocation", "MemoryStore"]
+
+T = TypeVar("T")
 
 Compile = Callable[[Iterable[ConditionRecord]], Callable[[Event], bool]]
 
@@ -163,11 +165,13 @@ class MemoryDirectory:
     async def group(self, group_id: str) -> PickupGroupRecord | None:
         return self._read("group", group_id, self._store.groups)
 
-    def _read(self, kind: str, name: str, records: Mapping[str, Any]) -> Any:
+    def _read(self, kind: str, name: str, records: Mapping[str, T]) -> T | None:
+        record: T | None
         if not self._store.available:
             if (kind, name) not in self._known:
                 self._store.check()
-            return self._known[kind, name]
+            record = self._known[kind, name]
+            return record
         record = records.get(name)
         if record is None and not self._store.ready:
             raise DirectoryNotReady("no complete directory has been published")
@@ -300,14 +304,14 @@ class MemoryCallBoard:
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self._waiting: dict[str, list[Callable[[], None]]] = {}
+        self._waiting: dict[str, list[Callable[[], object]]] = {}
 
     def put(self, call: CallState) -> None:
         self._store.calls[call.uid] = call
         for then in self._waiting.pop(call.uid, ()):
             then()
 
-    def when_shown(self, uid: str, then: Callable[[], None]) -> None:
+    def when_shown(self, uid: str, then: Callable[[], object]) -> None:
         self._waiting.setdefault(uid, []).append(then)
 
     def remove(self, uid: str) -> None:

@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any
 
 import hiredis
-from hiredis import ReplyError, pack_command
+from hiredis import ReplyError
 
 from ..awaiting import Awaited
 from ..errors import StoreUnavailable
-from .link import Link
+from .link import Link, pack_command
 from .lua import SCRIPTS, Script
 
 __all__ = ["Pipe"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -116,11 +117,9 @@ class World:
         self.ladder = Ladder(self.loop.time(), self.epoch(), self.store.events)
         "`print(world.ladder)`: every message and event so far, with its time."
         self.locations: dict[str, MemoryLocation] = {}
-        self._assembled = {
-            "routes": load_script(script),
-            "global_decline": global_decline,
-            "push_providers": push_providers,
-        }
+        self._assemble = partial(
+            assemble, routes=load_script(script), global_decline=global_decline, push_providers=push_providers
+        )
         self.connections: set[str] = set()
         self._connections = 0
         self.driver = self.assemble("w1", SERVER, self._from_server)
@@ -133,7 +132,7 @@ class World:
         """A worker on this world's store, which listens at `address`."""
         location = self.locations[name] = MemoryLocation(self.store, name)
         bus = MemoryEventBus(self.store, name, compile_conditions, lambda id, event: driver.routing.deliver(id, event))
-        driver = assemble(
+        driver = self._assemble(
             worker=name,
             edge=make_edge(
                 name, {"udp": (address.host, address.port)}, self.settings.domains, b"s" * 32, is_shared=is_shared
@@ -153,7 +152,6 @@ class World:
             aliases=frozenset({"localhost", address.host}),
             is_connected=lambda flow: flow.connection in self.connections,
             socket_of=lambda flow: f"{flow.transport}:{address.host}:{address.port}",
-            **self._assembled,
         )
         return driver
 
