@@ -122,8 +122,10 @@ def forward_response(
         if headers:
             raw = _with_headers(raw, response.usual_end, headers)
         begin = raw.index(_VIA)
+        end = raw.index(b"\r", begin + 2)
+        comma = raw.find(b",", begin, end)  # a usual top value has none in itself
         forwarded = _new(CarefulResponse)
-        forwarded.raw = raw[:begin] + raw[raw.index(b"\r", begin + 2) :]
+        forwarded.raw = raw[:begin] + (raw[end:] if comma < 0 else b"\r\nVia:" + raw[comma + 1 :])
         forwarded.status = response.status
         forwarded.reason = response.reason
         return forwarded

@@ -79,6 +79,9 @@ _TEXT = (
 _PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})(?![0-9])|)"  # up to 64999; the rest is looked at closely
 _PARAMETERS = r"(?:;[ac-su-z0-9\-][A-Za-z0-9\-.!%*_+`'~=]*+){0,16}"  # what begins with b or t may be a branch or a tag
 _TRANSPORT = r"SIP/2\.0/(?:UDP|TCP|TLS|WSS?)"
+_LISTED = (
+    r"[!#-+\-.-;=?-~\x80-\xff]++"  # of a value in a list, what is no space and may stand outside of quotes and brackets
+)
 _USER = r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]{1,256}+@"
 _URI = rf"sips?:(?:{_USER}|)[A-Za-z0-9_.\-]++{_PORT}(?:;[A-Za-z0-9\-.!%*_+`'~=;]{{0,100}}+|)"
 
@@ -99,12 +102,13 @@ _HEAD = rf"""
 (?: \r\n (?:
     V (?(via) ia:{_TEXT}*+(?P<more_vias>)
             | ia:\ (?P<via>{_TRANSPORT}\ (?P<sent_by>[a-z0-9.\-]++{_PORT}){_PARAMETERS}
-                       ;branch=(?P<branch>z9hG4bK{_WORD}++){_PARAMETERS}) )
+                       ;branch=(?P<branch>z9hG4bK{_WORD}++){_PARAMETERS})
+              (?P<listed_vias>(?:,\ {_LISTED}(?:\ {_LISTED}){{0,8}}){{1,32}}|) )
   | From:\ (?(from)(?!)|{_address("from")})
   | To:\ (?(to)(?!)|{_address("to")})
   | C (?: all-ID:\ (?(call_id)(?!)|(?P<call_id>[\x21-\x7e]++))
         | Seq:\ (?(cseq_number)(?!)|(?P<cseq_number>[0-9]{{1,9}}+)\ (?P<cseq_method>[A-Z]++))
-        | ontent-Length:\ (?(content_length)(?!)|(?P<content_length>[0-9]{{1,5}}+))
+        | ontent-Length:\ *+(?(content_length)(?!)|(?P<content_length>[0-9]{{1,5}}+))
         | ontent-Type: (?(content_type)(?!)|{_TEXT}*+(?P<content_type>))
         | ontact:{_TEXT}*+ )
   | Max-Forwards:\ (?(max_forwards)(?!)|(?P<max_forwards>0|[1-9][0-9]?+))
@@ -146,7 +150,7 @@ def read_usual_message(data: bytes, host: str = "", port: int = 0) -> UsualReque
         return None
     (
         status, reason, method, target,
-        more_vias, via, sent_by, branch,
+        more_vias, via, sent_by, branch, listed_vias,
         from_, from_tag, to, to_tag,
         call_id, cseq_digits, cseq_method, content_length, _, max_forwards, more_routes, route, _, proxy,
     ) = head.groups()  # fmt: skip
@@ -173,7 +177,7 @@ def read_usual_message(data: bytes, host: str = "", port: int = 0) -> UsualReque
     method = _METHODS.get(method, method)
     request = UsualRequest(
         data, end, branch, call_id, cseq_digits, method, from_tag, to_tag or "",
-        method, target, "SIP/2.0", sent_by, more_vias is None, int(max_forwards), (), proxy is not None,
+        method, target, "SIP/2.0", sent_by, more_vias is None and not listed_vias, int(max_forwards), (), proxy is not None,
         via, from_, to,
     )  # fmt: skip
     if route is not None:
