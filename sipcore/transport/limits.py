@@ -13,10 +13,10 @@ class TransportLimits:
 
     datagrams_per_wakeup: int = 64
     "Datagrams read before everything else gets its turn."
-    rest: float = 0.001
-    "Between two wake-ups for datagrams while many come, see `udp`."
-    many: float = 3.0
-    "Datagrams in that time that begin it: 430 calls a second. It ends when there are fewer than two thirds of them."
+    rest: float = 0.005
+    "Between two wake-ups for datagrams while many come, see `udp`. Half of it is less than a called phone may take to be rung."
+    many: float = 8.0
+    "Datagrams in that time that begin it: 230 calls a second. It ends when there are fewer than two thirds of them."
     receive_buffer: int = 4 * 2**20
     "Asked of the kernel for the UDP socket: some 4000 messages, two seconds of them while the worker is busy elsewhere."
     queued_datagrams: int = 4096

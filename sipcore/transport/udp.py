@@ -1,9 +1,9 @@
 """UDP: one raw socket, read until it is empty at each wake-up and written at once.
 
 A wake-up costs more than the message that it is for: the loop, the system call, and caches full of something else. So while
-several datagrams come in each millisecond, the socket is looked at once in each, for all that have come, as network drivers
-do with their interrupts. A message then waits for half a millisecond in the mean; T1 is 500 of them. A worker that is less
-busy is woken at once, so that a phone that has just come back gets its call at once.
+very many datagrams come, the socket is looked at once in some milliseconds for all that have come, as network drivers do
+with their interrupts. A message then waits for two or three milliseconds in the mean; T1 is 500. A worker that is less busy
+is woken at once, so that a phone that has just come back gets its call at once.
 
 Not an asyncio datagram endpoint: that one calls back for each datagram, which costs a third more at saturation and gives no
 moment "after the batch" in which the core can be pumped once for all of them (design: one turn, many datagrams).
