@@ -46,8 +46,10 @@ class Authentication:
         credentials = find_credentials(values, self._realm) if values else None
         if credentials is None:
             if claimed is None and context.request_domain is None:
-                return context.reply(403, "Relaying denied")
-            return self._challenge(context)
+                context.reply(403, "Relaying denied")
+                return None
+            self._challenge(context)
+            return None
         domain = split_aor(claimed)[1] if claimed else self._realm
         subscriber = await self._environment.directory.subscriber(make_aor(credentials.username, domain))
         decision = authenticate(
@@ -62,12 +64,15 @@ class Authentication:
         if subscriber is None or not decision.is_ok:
             if decision.outcome == "wrong":
                 self._failed(context, credentials.username, decision.reason)
-            return self._challenge(context, stale=decision.outcome == "stale")
+            self._challenge(context, stale=decision.outcome == "stale")
+            return None
         if not subscriber.enabled:
-            return context.reply(403, "Suspended")
+            context.reply(403, "Suspended")
+            return None
         if subscriber.aor != claimed:
             self._failed(context, credentials.username, "other-user")
-            return context.reply(403, "As yourself only")
+            context.reply(403, "As yourself only")
+            return None
         if self._environment.routing.wants(E_AUTH_OK):
             self._succeeded(context, subscriber)
         return subscriber

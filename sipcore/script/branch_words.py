@@ -25,17 +25,14 @@ from ..ebr.lanes import within
 from ..errors import InvalidWord, ScriptError, TooLate, TransactionCancelled, TransactionFinal
 from ..syntax import check_header, with_headers
 from .phones import Phone, targets_of
+from .request_words import RequestWords
 from .route_table import is_branch_route, is_reply_route
 
 if TYPE_CHECKING:
     from ..proxy.branch import Branch
     from ..proxy.events import FinalSent, TargetsFailed
-    from ..proxy.request import ServerRequest
     from ..proxy.target import Target
     from ..syntax import Response
-    from .environment import Environment
-    from .settings import ScriptSettings
-    from .waking import AwaitedDevices
 
 __all__ = ["BranchWords", "OutgoingBranch", "PhoneReply", "Tried"]
 
@@ -174,18 +171,13 @@ def _check_header(name: str, value: str) -> None:
         raise InvalidWord(f"{name} is written by the proxy itself")
 
 
-class BranchWords:
+class BranchWords(RequestWords):
     """Of a request; a notification route has most of them too."""
 
     __slots__ = ()
 
-    _environment: Environment
     _round: asyncio.Future[Tried] | None
-    handle: ServerRequest
-    awaited: AwaitedDevices | None
-    settings: ScriptSettings
-    end_hold_when_all_came: Callable[[], None]
-    _bound_to: Callable[[str], object]
+    "While `try_targets` waits."
 
     def inject_branches(
         self, phones: Iterable[Phone], *, cancel: str = "", last: bool = False, source: str = "event", token: str = ""
@@ -229,7 +221,8 @@ class BranchWords:
         """
         env = self._environment
         self._bound_to("transaction")
-        waiting = self._round = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[Tried] = asyncio.get_running_loop().create_future()
+        self._round = waiting
         env.core.fork(
             self.handle,
             targets_of(phones, source, env.is_elsewhere),

@@ -169,6 +169,10 @@ class EventWords:
             bound_to=phone,
             once=True,
         )
+
+        def stop_watching(subscription: Subscription, why: str) -> None:
+            watch.cancel(why)
+
         try:
             subscription = env.routing.notify_on_event(
                 events,
@@ -177,7 +181,7 @@ class EventWords:
                 timeout,
                 bound_to=phone,
                 bind="registration",
-                ended=lambda subscription, why: watch.cancel(why) and None,
+                ended=stop_watching,
                 **options,
             )
         except BaseException:

@@ -13,29 +13,20 @@ from ..contract.location import Binding, BindingChanges
 from ..errors import RegisterRefused, StoreUnavailable
 from ..registrar import Register, apply_register, ok_headers, push_keys_dropped, push_report
 from .contact_events import announce, events_of
+from .request_words import RequestWords
 
 if TYPE_CHECKING:
-    from ..contract.flow import Flow
-    from ..proxy.request import ServerRequest
-    from ..syntax import Request
-    from .environment import Environment
+    pass
 
 __all__ = ["RETRY_AFTER", "RegistrarWords"]
 
 RETRY_AFTER = 10  # seconds, in a 503 while the store is away
 
 
-class RegistrarWords:
+class RegistrarWords(RequestWords):
     """Of a request: a REGISTER has use for them."""
 
     __slots__ = ()
-
-    _environment: Environment
-    flow: Flow
-    handle: ServerRequest
-    reply: Callable[..., None]
-    request: Request
-    to_aor: str | None
 
     async def save(self) -> BindingChanges | None:
         """Do what the REGISTER asks: stored, then answered, then announced. None when it was refused.

@@ -1,24 +1,21 @@
 """A request as the routing script sees it: who asks for whom, and the words that answer.
 
-Here is what it reads, and how it answers and forwards; words of one kind are in files of their own: `registrar_words`,
-`wake_words`, `branch_words` and `event_words`. Words named as in OpenSIPS do what they do there, apart from what their docstring says. Every word that waits returns at
-once when what it asks for is in memory.
+Here is whom it looks up, how it forwards and picks up; what it reads and answers is in `request_words`, and words of one kind are in
+files of their own: `registrar_words`, `wake_words`, `branch_words` and `event_words`. Words named as in OpenSIPS do what they do
+there, apart from what their docstring says. Every word that waits returns at once when what it asks for is in memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..contract.aor import make_aor
 from ..contract.directory import PickupGroupRecord, SubscriberRecord
 from ..contract.events import Event
 from ..contract.location import Binding
 from ..errors import MalformedMessage, TransactionCancelled, TransactionFinal, TransactionGone
 from .branch_words import BranchWords, Tried
-from .event_words import EventWords
-from .messages import kept_message
 from .phones import Phone, binding_of_request, taking, targets_of
 from .registrar_words import RegistrarWords
 from .transaction import TransactionRef
@@ -31,12 +28,11 @@ if TYPE_CHECKING:
     from ..syntax import Request
     from .environment import Environment
     from .pickups import Claim
-    from .settings import ScriptSettings
 
 __all__ = ["RequestContext"]
 
 
-class RequestContext(RegistrarWords, WakeWords, BranchWords, EventWords):
+class RequestContext(RegistrarWords, WakeWords, BranchWords):
     """One request and the words that answer it. A route must answer, fork or hold; if it does none, 500 is sent."""
 
     __slots__ = (
@@ -86,87 +82,7 @@ class RequestContext(RegistrarWords, WakeWords, BranchWords, EventWords):
         if self._ref is not None:
             self._environment.routing.release(self._ref, why)
 
-    # What a script reads.
-
-    @property
-    def method(self) -> str:
-        """The request method."""
-        return self.request.method
-
-    @property
-    def settings(self) -> ScriptSettings:
-        """What the operator has set."""
-        return self._environment.settings
-
-    @property
-    def call_id(self) -> str:
-        """The Call-ID header."""
-        return self.request.call_id
-
-    @property
-    def call_uid(self) -> str:
-        """The id of this call on the dashboard, in events and in the record."""
-        return self.handle.call_uid
-
-    @property
-    def uid(self) -> str:
-        """Names this request to whoever wakes a phone for it: the call, or the message."""
-        return self.call_uid or self.handle.id
-
-    @property
-    def dialled(self) -> str:
-        """The user part of the Request-URI: what the caller dialled."""
-        return self.request.uri.user or ""
-
-    @property
-    def request_domain(self) -> str | None:
-        """The served domain that the Request-URI names, None when it is none of ours."""
-        return self._environment.domain_of(self.request.uri.host)
-
-    @property
-    def is_for_server(self) -> bool:
-        """Whether the request is for the server itself: a domain of ours and no user."""
-        return not self.dialled and self.request_domain is not None
-
-    @property
-    def request_aor(self) -> str | None:
-        """Whom the request is for, None when his domain is not served here."""
-        domain = self.request_domain
-        return None if domain is None else make_aor(self.dialled, domain)
-
-    @property
-    def from_aor(self) -> str | None:
-        """Who the request says it is from, None when that domain is not served here."""
-        return self._environment.aor_of(self.request.from_)
-
-    @property
-    def to_aor(self) -> str | None:
-        """The AoR in To, which a REGISTER binds; None when that domain is not served here."""
-        if self._to_aor == "":
-            text = self.request.header("to")
-            self._to_aor = None if text is None else self._environment.aor_in(text)
-        return self._to_aor
-
-    @property
-    def from_name(self) -> str:
-        """The caller's display name. Data that a stranger wrote: never part of a pattern, a key or markup."""
-        return self.request.from_.display_name[:128]
-
-    @property
-    def content(self) -> dict[str, Any] | None:
-        """What this message says, by whom and when, to be kept for a phone that is away; None when it cannot be kept."""
-        return kept_message(self.request, self._environment.epoch())
-
-    # Answering.
-
-    def reply(
-        self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
-    ) -> None:
-        """Answer the request. After a final answer there is no other; a caller who has cancelled has had his 487."""
-        env, handle = self._environment, self.handle
-        if not (handle.is_final or handle.is_cancelled):
-            env.core.reply(handle, status, reason, headers, now=env.monotonic(), body=body)
-            env.touched()
+    # Who is concerned.
 
     async def authenticate(self) -> SubscriberRecord | None:
         """Return the subscriber who asks, or None when the request has been challenged or refused."""
@@ -229,22 +145,7 @@ class RequestContext(RegistrarWords, WakeWords, BranchWords, EventWords):
             env.core.wait_for_new_branches(self.handle, seconds, now=env.monotonic(), branches=branches)
             env.touched()
 
-    def wait_no_more_branches(self) -> None:
-        """End the hold: the request ends with its last branch (`t_wait_no_more_branches`)."""
-        env = self._environment
-        if not (self.handle.is_cancelled or self.handle.is_final):
-            env.core.wait_no_more_branches(self.handle, now=env.monotonic())
-            env.touched()
-
     # Event-based routing: see `event_words.py`.
-
-    @property
-    def _call_uid(self) -> str:
-        return self.handle.call_uid
-
-    @property
-    def _cause(self) -> str:
-        return self.handle.id
 
     def _bound_to(self, bind: str) -> object:
         handle = self.handle

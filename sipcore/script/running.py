@@ -97,7 +97,7 @@ class Runner:
         deadline = loop.time() + seconds
         while self.waiting and loop.time() < deadline:  # noqa: ASYNC110 - routes end in two ways, and this is the end
             await asyncio.sleep(POLL)
-        left = [*self._awaited, *(task for task in self._tasks if not task.done())]
+        left: list[Awaited | asyncio.Task[None]] = [*self._awaited, *(task for task in self._tasks if not task.done())]
         for each in left:
             each.cancel()
         return len(left)
@@ -127,6 +127,9 @@ class _Rest(Coroutine[Any, Any, None]):
     """
 
     __slots__ = ("_awaited", "_coroutine", "send", "throw")
+
+    send: Callable[[Any], Any]
+    throw: Callable[..., Any]
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], awaited: Any) -> None:
         self._coroutine = coroutine

@@ -57,7 +57,8 @@ class ServerRef(EventWords):
 
     def seconds_left(self, content: Mapping[str, Any], seconds: float) -> float:
         """What is left of the time that a message is kept for."""
-        return content["sent_at"] + seconds - self._environment.epoch()
+        sent_at: float = content["sent_at"]
+        return sent_at + seconds - self._environment.epoch()
 
 
 class RegistrationRef(ServerRef):

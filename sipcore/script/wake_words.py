@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..contract.directory import SubscriberRecord
 from ..contract.events import (
@@ -18,38 +18,19 @@ from ..contract.jobs import SEND_WAKEUP, Job
 from ..contract.location import Binding
 from .contact_events import contact_attributes, no_contact_attributes
 from .late_phones import LatePhones, cause_of_end
+from .request_words import RequestWords
 from .waking import AwaitedDevices, push_ended
 
 if TYPE_CHECKING:
     from ..proxy.events import FinalSent
-    from ..proxy.request import ServerRequest
-    from ..syntax import Request
-    from .environment import Environment
-    from .settings import ScriptSettings
 
 __all__ = ["WakeWords"]
 
 
-class WakeWords:
+class WakeWords(RequestWords):
     """Of a request that may have to wait for phones."""
 
     __slots__ = ()
-
-    _environment: Environment
-    awaited: AwaitedDevices | None
-    call_id: str
-    call_uid: str
-    callee: SubscriberRecord | None
-    caller: SubscriberRecord | None
-    from_name: str
-    handle: ServerRequest
-    method: str
-    notify_on_event: Callable[..., Awaitable[Any]]
-    reply: Callable[..., None]
-    request: Request
-    settings: ScriptSettings
-    uid: str
-    wait_no_more_branches: Callable[[], None]
 
     def progress(self, status: int, reason: str | None = None) -> None:
         """Send the caller a provisional response of our own, unless a phone has rung already: it knows better.
@@ -122,11 +103,6 @@ class WakeWords:
         if not phones:
             tell(E_UL_CONTACT_REFRESH, {**no_contact_attributes(aor), **why}, call_uid=uid, cause_id=tx)
         return requested.id
-
-    def end_hold_when_all_came(self) -> None:
-        """With `PBX_HOLD=auto`, end the hold when no push device is left that may still come."""
-        if self.settings.hold == "auto" and self.awaited is not None and self.awaited.is_complete:
-            self.wait_no_more_branches()
 
     def ended(self, final: FinalSent) -> None:
         """The final response has been sent: phones that were pushed for it and come too late are shown how it ended."""
