@@ -113,7 +113,7 @@ class Link:
                 log.warning("redis %s: connection lost", self._name)
             except (OSError, TimeoutError, hiredis.HiredisError) as error:
                 if not complained:
-                    log.warning("redis %s: cannot connect: %s", self._name, error or type(error).__name__)
+                    log.warning("redis %s: cannot connect: %s", self._name, str(error) or type(error).__name__)
                     complained = True
             finally:
                 self._detach(wire)

@@ -50,6 +50,18 @@ class FakeServer:
         writer.close()
 
 
+async def test_why_a_server_cannot_be_reached_is_in_the_log_also_when_it_just_says_nothing(monkeypatch, caplog):
+    monkeypatch.setattr("sipcore.store.link.CONNECT_TIMEOUT", 0.05)
+    silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    pipe = Pipe(f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}/0", name="test")
+
+    assert not await pipe.start(0.2)
+    await pipe.close()
+    silent.close()
+
+    assert "redis test: cannot connect: TimeoutError" in caplog.text
+
+
 async def test_replies_come_in_the_order_of_the_commands(pipe, server):
     await pipe.start()
 
