@@ -159,7 +159,7 @@ def read_redis_url(text: str) -> str:
         parts = urlsplit(text)
         complete = bool(parts.path) if parts.scheme == "unix" else bool(parts.hostname) and parts.port != 0
     except ValueError:
-        complete = False
+        raise WrongValue(REDIS_URLS) from None
     if not complete or parts.scheme not in ("redis", "rediss", "unix"):
         raise WrongValue(REDIS_URLS)
     return text
