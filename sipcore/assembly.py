@@ -88,7 +88,6 @@ def assemble(
         bus=ports.bus,
         board=ports.board,
         jobs=ports.jobs,
-        routing=None,  # type: ignore[arg-type]  # needs the driver's runner, which needs this
         tracker=CallTracker(worker, wants=lambda name: environment.routing.wants(name)),
         settings=settings,
         monotonic=loop.time,
@@ -106,7 +105,7 @@ def assemble(
         vapid=vapid,
     )
     driver = Driver(environment, routes, send)
-    environment.routing = EventRouting(
+    environment.routing = EventRouting(  # only now, for it needs the driver's runner
         ports.bus,
         worker,
         environment.new_id,

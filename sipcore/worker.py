@@ -94,6 +94,7 @@ class Worker:
         jobs.start()
         transports = self._transports = Transports(
             config,
+            # With siblings there is a handover before the first message comes.
             on_message=(lambda message, flow: self._handover.message_received(message, flow))  # type: ignore[union-attr]
             if config.share_port
             else (lambda message, flow: self._driver.message_received(message, flow)),

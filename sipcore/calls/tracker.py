@@ -151,7 +151,7 @@ class CallTracker:
             self._ledger.lose_the_silent(epoch)
         handler = _OF_CALLS.get(type(event))
         if handler is not None:
-            call = self._calls.get(event.request.id)  # type: ignore[union-attr]
+            call = self._calls.get(event.request.id)  # type: ignore[union-attr]  # those of calls have one
             if call is not None:
                 handler(self, call, event, epoch)
         elif type(event) is InjectRejected:

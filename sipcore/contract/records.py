@@ -28,7 +28,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 def to_dict(record: Record) -> dict[str, Any]:
     """Turn a record, and those in it, into plain dicts and lists, without what is at its default."""
-    return msgspec.to_builtins(record)  # type: ignore[no-any-return]
+    plain: dict[str, Any] = msgspec.to_builtins(record)
+    return plain
 
 
 def defaults(kind: type[Record]) -> dict[str, Any]:
@@ -44,7 +45,8 @@ def from_json(kind: type[T], text: str | bytes) -> T:
     if decoder is None:
         decoder = _decoders[kind] = msgspec.json.Decoder(kind)
     try:
-        return decoder.decode(text)  # type: ignore[no-any-return]
+        record: T = decoder.decode(text)
+        return record
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:

@@ -77,6 +77,7 @@ class Lanes:
             self._user.lane_is_idle(owner)
 
     async def _handle(self, subscription: Subscription, event: Event | None, since: float) -> None:
+        # What has no event waits for its `on_expire`, and what has one for its route: nothing else is put here.
         options, user = subscription.options, self._user
         try:
             bound_to = subscription.owner.bound_to

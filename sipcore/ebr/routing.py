@@ -328,7 +328,7 @@ class EventRouting(Registry):
         if from_cursor is None:
             self._bus.subscribe(record)
         else:
-            options.stop_reading = self._bus.follow(  # type: ignore[union-attr]
+            options.stop_reading = self._bus.follow(  # type: ignore[union-attr]  # who has a cursor has options
                 from_cursor, partial(self._read, subscription), partial(self._log_is_shorter, call_uid)
             )
         return subscription

@@ -43,7 +43,6 @@ class Environment:
     bus: EventBus
     board: CallBoard
     jobs: Jobs
-    routing: EventRouting
     tracker: CallTracker
     settings: ScriptSettings
     monotonic: Callable[[], float]
@@ -74,11 +73,13 @@ class Environment:
     "The public key that browsers subscribe with, announced beside Web Push."
     aor_in: Callable[[str], str | None] = field(init=False)
     "As `aor_of`, of an address as text: a phone registers with the same To each time."
-    authentication: Authentication = None  # type: ignore[assignment]  # made with the environment, right after it
-    pickups: Pickups = None  # type: ignore[assignment]
-    durables: Durables = None  # type: ignore[assignment]
-    dialog_waking: DialogWaking = None  # type: ignore[assignment]
-    purrs: Purrs = None  # type: ignore[assignment]
+    routing: EventRouting = field(init=False)
+    "This and the next are made with the environment, right after it: see `assembly.py`."
+    authentication: Authentication = field(init=False)
+    pickups: Pickups = field(init=False)
+    durables: Durables = field(init=False)
+    dialog_waking: DialogWaking = field(init=False)
+    purrs: Purrs = field(init=False)
     dialogs: Dialogs = field(default_factory=Dialogs)
 
     def is_elsewhere(self, edge: str) -> bool:

@@ -44,7 +44,7 @@ def check(tree: ast.Module, module: ModuleType) -> None:
             elif call.func.attr == "raise_event" and call.args:
                 _check_raised(call, module)
             elif call.func.attr in _HOOKS and call.args:
-                _check_hook(call, module)
+                _check_hook(call.args[0], call.func.attr, module)
         except ScriptError as error:
             raise ScriptError(str(error), line=call.lineno) from error
 
@@ -110,9 +110,12 @@ def _check_mapping(
 
 def _check_text_key(events: tuple[str, ...], node: ast.expr) -> None:
     """The key of `f"aor={callee.aor}"` and of `"aor=" + callee.aor`."""
-    first: ast.expr = node
+    first: ast.expr | None = node
     while isinstance(first, (ast.JoinedStr, ast.BinOp)):
-        first = first.values[0] if isinstance(first, ast.JoinedStr) and first.values else getattr(first, "left", None)  # type: ignore[assignment]
+        if isinstance(first, ast.BinOp):
+            first = first.left
+        else:
+            first = first.values[0] if first.values else None
     if isinstance(first, ast.Constant) and isinstance(first.value, str) and "=" in first.value:
         check_attribute(events, first.value.partition("=")[0].strip())
 
@@ -124,8 +127,7 @@ def _check_route(node: ast.expr, module: ModuleType) -> None:
         raise ScriptError(f"{node.id} is not an @event_route")
 
 
-def _check_hook(call: ast.Call, module: ModuleType) -> None:
-    node, word = call.args[0], call.func.attr  # type: ignore[attr-defined]
+def _check_hook(node: ast.expr, word: str, module: ModuleType) -> None:
     if isinstance(node, ast.Name) and node.id in vars(module) and not _HOOKS[word](vars(module)[node.id]):
         raise ScriptError(f"{node.id} is not a @{word.removeprefix('on_')}_route")
 
@@ -165,9 +167,9 @@ def _value(node: ast.expr | None, module: ModuleType) -> Any:
         value = _value(node.operand, module)
         return -value if isinstance(value, (int, float)) else _UNKNOWN
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        made = vars(module).get(node.func.id)
+        made: Any = vars(module).get(node.func.id)
         if getattr(made, "__module__", "") == "sipcore.ebr.conditions" and not node.keywords:
             arguments = [_value(each, module) for each in node.args]
             if not any(each is _UNKNOWN for each in arguments):
-                return made(*arguments)  # type: ignore[misc]
+                return made(*arguments)
     return _UNKNOWN

@@ -89,7 +89,7 @@ class Link:
 
     def write(self, data: bytes) -> None:
         """Write; only while open."""
-        self._wire.transport.write(data)  # type: ignore[union-attr]
+        self._wire.transport.write(data)  # type: ignore[union-attr]  # not asked twice: this is for every batch
 
     def abort(self, why: str) -> None:
         """Give the present connection up, as lost."""

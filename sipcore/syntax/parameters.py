@@ -18,7 +18,7 @@ MAX_LEARNT = 512
 MAX_LEARNT_NAME = 32
 "A flood of invented names is read slowly, not remembered."
 
-NO_PARAMETERS: Mapping[str, str | None] = MappingProxyType({})
+NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 class _ParameterNames(dict[str, str]):

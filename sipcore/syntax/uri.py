@@ -133,7 +133,7 @@ def _parse(text: str) -> Uri:
     host, port = parse_host_port(host_port)
     parameters = _uri_parameters(parameter_text) if semicolon else NO_PARAMETERS
     headers = _uri_headers(header_text) if question else NO_PARAMETERS
-    return Uri(scheme, user, password, host, port, parameters, headers, text)  # type: ignore[arg-type]
+    return Uri(scheme, user, password, host, port, parameters, headers, text)
 
 
 _host_port_cached = lru_cache(maxsize=CACHED_URIS)(_host_port)

@@ -84,15 +84,16 @@ class StreamConnection(asyncio.Protocol):
 
     # Called by the loop.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
+        # An asyncio.Transport, though asyncio says only BaseTransport, and uvloop's is no subclass of either.
         peer = transport.get_extra_info("peername")
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = transport
         if peer is None or self._was_closed:  # gone before it was accepted, or given up before it was made
-            transport.abort()  # type: ignore[attr-defined]
+            transport.abort()
             return
         self.flow = self.flow._replace(host=peer[0].removeprefix("::ffff:"), port=peer[1])
         if not self._owner.opened(self):
-            transport.abort()  # type: ignore[attr-defined]
+            transport.abort()
             return
         _notice_dead_peers(transport.get_extra_info("socket"))
         self.is_open = True
