@@ -95,8 +95,8 @@ class UdpSocket:
 
     def _read(self) -> int:
         """Read until there is nothing more, or enough for one turn; how many datagrams."""
-        receive, flows, arrived = self._socket.recvfrom, self._flows, self._arrival.received
-        count = 0
+        receive, flows = self._socket.recvfrom, self._flows
+        count, datagrams = 0, []
         for _ in range(self._limits.datagrams_per_wakeup):
             try:
                 data, address = receive(MAX_DATAGRAM)
@@ -111,8 +111,9 @@ class UdpSocket:
             flow = flows.get(address)
             if flow is None:
                 flow = self._new_flow(address)
-            arrived(data, flow)
+            datagrams.append((data, flow))
         if count:
+            self._arrival.received_together(datagrams)
             self._after_batch()
         return count
 

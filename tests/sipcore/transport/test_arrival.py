@@ -38,3 +38,14 @@ def test_messages_and_what_is_none_go_to_different_ears():
     core.arrival.broken(MalformedMessage("x", 0), FLOW)
 
     assert core.heard == [(response, FLOW), (broken, 400, FLOW), (b"noise", 0, FLOW), (b"", 0, FLOW)]
+
+
+def test_what_arrived_together_keeps_its_order_and_a_broken_one_stops_nobody():
+    core = Core()
+    first, second = (options(f"SIP/2.0/UDP {FLOW.host};branch=z9hG4bK{number}") for number in (1, 2))
+    other = Flow("udp", "192.0.2.9", 5071)
+
+    core.arrival.received_together([(first, FLOW), (b"noise", other), (second, other), (first, FLOW)])
+
+    assert [heard for heard in core.heard if len(heard) == 2] == [(first, FLOW), (second, other), (first, FLOW)]
+    assert (b"noise", 0, other) in core.heard

@@ -80,7 +80,7 @@ async def test_a_fault_leaves_no_busy_socket_unread(monkeypatch):
             faults = []
             asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
             with monkeypatch.context() as fault:
-                fault.setattr(Arrival, "received", None)
+                fault.setattr(Arrival, "received_together", None)
                 phone.send(options(), worker.transports.port)
                 await asyncio.sleep(0.05)
             phone.send(options(call_id="later"), worker.transports.port)
