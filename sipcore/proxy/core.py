@@ -13,17 +13,17 @@ TransactionGone when they come too late.
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..contract.flow import Flow
-from ..errors import InvalidWord, MalformedMessage, TransactionCancelled, TransactionFinal, TransactionGone
+from ..errors import InvalidWord, MalformedMessage, TooLate, TransactionCancelled, TransactionFinal, TransactionGone
 from ..syntax import Request, Response, make_response, salvage_request
 from ..transaction import TimerQueue, Timers, TransactionLayer
+from .bug_log import BugLog
 from .cause import ENDED, Cause
+from .connections import Connections
 from .edge import Edge, Limits, Policy
 from .ended_call import EndedCall
 from .events import FinalSent, InjectRejected, RequestCancelled
@@ -39,17 +39,14 @@ from .upcalls import Upcalls
 if TYPE_CHECKING:
     from ..transaction import ClientTransaction, ServerTransaction
     from .branch import Branch
-    from .dialog_relay import DialogRelay
     from .edge_hop import EdgeHop
     from .events import CoreEvent
 
-    Connected = Branch | DialogRelay | Originated | ServerRequest
-
 __all__ = ["Outbound", "ProxyCore"]
 
-logger = logging.getLogger(__name__)
+_TOO_LATE = {TransactionGone: "gone", TransactionCancelled: "cancelled", TransactionFinal: "final"}
+"What InjectRejected says."
 
-_MAX_BUGS = 100
 _new_tuple = tuple.__new__  # half the price of the constructor, for the one tuple that each message costs
 
 
@@ -83,6 +80,10 @@ class ProxyCore:
         self.new_token = new_token
         self.tokens = FlowTokens(edge.secret)
         self.forwarder = Forwarder(edge, new_token, self.tokens, self.policy)
+        self.connections = Connections(self.forwarder.via, self.limits.closed_connections)
+        self.bugs = BugLog()
+        self.report_bug: Callable[[], None] = self.bugs.report
+        "Log the exception being handled."
         self.queue = TimerQueue()
         self.layer = TransactionLayer(
             Upcalls(self),
@@ -97,25 +98,19 @@ class ProxyCore:
         self.edge_hops: dict[Flow, set[EdgeHop]] = {}
         "INVITEs of other edges that wait for a phone's first response, by its flow."
         self.is_draining = False
-        self.unanswered: list[ServerTransaction] = []
-        "INVITEs that came since messages were last taken."
-        self._now = 0.0
+        self.unanswered: list[tuple[ServerTransaction, float]] = []
+        "INVITEs that came since messages were last taken, and when."
         self._outbox: list[Outbound] = []
         self._events: deque[CoreEvent] = deque()
         self.emit: Callable[[CoreEvent], None] = self._events.append
         "Report something."
         self.get_timer: Callable[[], float | None] = self.queue.next_deadline
         "When to call `handle_timer` next; None: nothing is due, ever."
-        self._over_connection: dict[str, set[Connected]] = {}
-        "Who is concerned when a connection closes."
-        self._closed: OrderedDict[str, None] = OrderedDict()
-        self._bugs: set[str] = set()
 
     # the network and the clock
 
     def receive_message(self, message: Request | Response, flow: Flow, now: float) -> None:
         """Take in one message, as `parse_message` returned it. `flow` is where it came from."""
-        self._now = now
         try:
             if isinstance(message, Response):
                 self.layer.receive_response(message, flow, now)
@@ -123,17 +118,16 @@ class ProxyCore:
                 self.layer.receive_request(message, flow, now)
         except MalformedMessage as error:
             if isinstance(message, Request):
-                self.refuse_malformed(message, error, flow)
+                self._refuse_malformed(message, error, flow)
         except Exception:
             self.report_bug()
 
     def receive_malformed(self, data: bytes, error: MalformedMessage, flow: Flow, now: float) -> None:
         """Answer, where that is possible, what `parse_message` refused."""
-        self._now = now
         try:
             request = salvage_request(data)
             if request is not None:
-                self.refuse_malformed(request, error, flow)
+                self._refuse_malformed(request, error, flow)
         except MalformedMessage:
             pass
         except Exception:
@@ -141,14 +135,9 @@ class ProxyCore:
 
     def flow_closed(self, flow: Flow, now: float) -> None:
         """A connection is gone: branches over it fail, callers on it have `policy.caller_grace` to come back."""
-        self._now = now
-        connection = flow.connection
-        if not connection:
+        if not flow.connection:
             return
-        self._closed[connection] = None
-        if len(self._closed) > self.limits.closed_connections:
-            self._closed.popitem(last=False)
-        for concerned in self._over_connection.pop(connection, ()):
+        for concerned in self.connections.close(flow.connection):
             try:
                 if isinstance(concerned, ServerRequest):
                     if not concerned.is_final:
@@ -160,12 +149,11 @@ class ProxyCore:
 
     def connections_lost(self, prefix: str, now: float) -> None:
         """The sibling that held all connections so named is gone, and they with it."""
-        for connection in [name for name in self._over_connection if name.startswith(prefix)]:
+        for connection in self.connections.beginning_with(prefix):
             self.flow_closed(Flow("tcp", "", 0, connection), now)
 
     def transport_failed(self, transaction: ClientTransaction | ServerTransaction | None, now: float) -> None:
         """The message of an Outbound with this transaction could not be sent."""
-        self._now = now
         if transaction is not None:
             try:
                 self.layer.transport_failed(transaction, now)
@@ -174,7 +162,6 @@ class ProxyCore:
 
     def handle_timer(self, now: float) -> None:
         """Do what is due. Calling it early is harmless."""
-        self._now = now
         while True:
             try:
                 self.queue.fire(now)
@@ -189,9 +176,9 @@ class ProxyCore:
     def messages_to_send(self) -> list[Outbound]:
         """All messages since the last call, in order; and a 100 for each INVITE that got nothing yet (§17.2.1)."""
         if self.unanswered:
-            for transaction in self.unanswered:
+            for transaction, since in self.unanswered:
                 if transaction.last_response is None and not transaction.is_final:
-                    self.layer.respond(transaction, make_response(transaction.request, 100), self._now)
+                    self.layer.respond(transaction, make_response(transaction.request, 100), since)
             self.unanswered = []
         messages = self._outbox
         self._outbox = []
@@ -222,12 +209,10 @@ class ProxyCore:
         A provisional response has a To-tag of its own, which no phone's response will carry. Raises InvalidWord when a
         final response has been sent.
         """
-        self._now = now
         if request.is_final and not request.is_gone and not request.is_cancelled:
             raise InvalidWord(f"{request.id} has been answered already")
         transaction = self._in_time(request)
-        tag = self.local_tag(request)
-        response = make_response(request.request, status, reason, headers, tag, body, content_type)
+        response = make_response(request.request, status, reason, headers, self.local_tag(request), body, content_type)
         if status < 200:
             self.layer.respond(transaction, response, now)
             return
@@ -243,19 +228,27 @@ class ProxyCore:
         now: float,
         ring_seconds: float | None = None,
         script_decides: bool = False,
+        keep_routes: bool = False,
     ) -> list[Branch]:
         """Forward to all targets at once, the best q first; return the branches that were started.
 
         May be called again, for serial forking. Targets that are refused (the same phone twice, over the limit, over a
         closed connection) are InjectRejected events. When nothing could be started and no hold is open the request is
         answered with 480. With `script_decides` it is not answered, nor when all have failed: that is a TargetsFailed
-        event, and the request waits for another word, or for `conclude`.
+        event, and the request waits for another word, or for `conclude`. With `keep_routes` the request's own Route is kept.
         """
-        return self._forward(request, targets, now, ring_seconds, keep_routes=False, script_decides=script_decides)
+        self._in_time(request)
+        if request.request.max_forwards == 0:  # an OPTIONS that could have been answered here (§16.3 step 3)
+            self.answer_ourselves(request, 483, (), "local", now)
+            return []
+        context = self.context_of(request, now)
+        context.reserved = "waits" if script_decides else ""
+        started = context.add(targets, now, ring_seconds=ring_seconds, keep_routes=keep_routes)
+        context.settle(now)
+        return started
 
     def conclude(self, request: ServerRequest, *, now: float) -> None:
         """The script has no more to say: what it had reserved for itself is decided as ever. Never raises."""
-        self._now = now
         context = request.context
         if context is not None and context.reserved and not request.is_final:
             context.reserved = ""
@@ -269,14 +262,14 @@ class ProxyCore:
         Without a target the request's own Route is followed: this is the script's word for "he may go where he says".
         """
         if target is not None:
-            return self._forward(request, (target,), now, ring_seconds, keep_routes=False)
+            return self.fork(request, (target,), now=now, ring_seconds=ring_seconds)
         message = request.request
         routes = message.routes[own_routes(message, self.edge) :]
         next_hop = routes[0].uri if routes else message.uri
         if not next_hop.is_sip:
             raise InvalidWord(f"{next_hop.scheme}: leads nowhere by itself")
         target = Target(message.target, flow_of(next_hop), source="script")
-        return self._forward(request, (target,), now, ring_seconds, keep_routes=True)
+        return self.fork(request, (target,), now=now, ring_seconds=ring_seconds, keep_routes=True)
 
     def wait_for_new_branches(
         self,
@@ -292,7 +285,6 @@ class ProxyCore:
         `branches`: close the hold once so many have been injected. `reason_code` is the Q.850 cause of the 480 that
         the caller gets when nobody ever rang. A second call replaces the first. Seconds beyond the limit are cut.
         """
-        self._now = now
         self._in_time(request)
         if seconds <= 0 or (branches is not None and branches < 1):
             raise InvalidWord("a hold needs a time, and at least one branch to wait for")
@@ -306,7 +298,6 @@ class ProxyCore:
 
         Never raises: also the word for "nobody is waited for any more", whenever that turns out.
         """
-        self._now = now
         context = request.context
         if context is None or context.hold is None or request.is_final:
             return False
@@ -333,16 +324,14 @@ class ProxyCore:
 
         What comes too late is an InjectRejected for each target and then an exception, and starts no takeover.
         """
-        self._now = now
         if cancel and (cancel not in TAKEOVER_MODES or request.method != "INVITE"):
             raise InvalidWord(f"cancel={cancel!r}: one of {', '.join(TAKEOVER_MODES)}, and for an INVITE")
         targets = list(targets)
         try:
             self._in_time(request)
-        except (TransactionGone, TransactionCancelled, TransactionFinal) as error:
-            why = {TransactionGone: "gone", TransactionCancelled: "cancelled"}.get(type(error), "final")
+        except TooLate as error:
             for target in targets:
-                self.emit(InjectRejected(request, target, why))
+                self.emit(InjectRejected(request, target, _TOO_LATE[type(error)]))
             raise
         context = self.context_of(request, now)
         if cancel:
@@ -357,21 +346,15 @@ class ProxyCore:
     def phone_is_awake(self, flow: Flow, *, now: float) -> None:
         """A phone has just been heard: an INVITE of another edge that it has missed is sent again. Those of this edge are
         nudged when it is injected."""
-        self._now = now
         for hop in self.edge_hops.get(flow, ()):
             hop.nudge(now)
-
-    def hang_up(self, request: ServerRequest, *, now: float, status: int = 480) -> None:
-        """End a call that rings, on behalf of an administrator."""
-        self.reply(request, status, now=now)
 
     def show_ended(self, request: ServerRequest, target: Target, cause: Cause, *, now: float) -> bool:
         """Show a phone an INVITE that has ended, and its end; False when the phone cannot be reached.
 
         For a phone that was woken for the call and has missed it, see `ended_call.py`. The request may be gone already.
         """
-        self._now = now
-        if not self.is_reachable(target.flow):
+        if not self.connections.is_reachable(target.flow):
             return False
         EndedCall(self).show(request, target, cause, now)
         return True
@@ -389,8 +372,7 @@ class ProxyCore:
         now: float,
     ) -> None:
         """Send a request of ours to a phone, see `originated.py`; `ended` is told its final status, perhaps at once."""
-        self._now = now
-        if not self.is_reachable(target.flow):
+        if not self.connections.is_reachable(target.flow):
             ended(503)
             return
         Originated(self, ended).send(self.forwarder.originate(method, target, from_, to, headers, body), target, now)
@@ -460,36 +442,10 @@ class ProxyCore:
             request.local_tag = self.new_token()
         return request.local_tag
 
-    def is_reachable(self, flow: Flow) -> bool:
-        """Whether something can be sent over a flow, as far as is known here."""
-        return flow.transport in self.forwarder.via and flow.connection not in self._closed
-
-    def watch(self, connection: str, concerned: Connected) -> None:
-        """Have `concerned` told when a connection closes."""
-        self._over_connection.setdefault(connection, set()).add(concerned)
-
-    def unwatch(self, connection: str, concerned: Connected) -> None:
-        """No longer."""
-        watching = self._over_connection.get(connection)
-        if watching is not None:
-            watching.discard(concerned)
-            if not watching:
-                del self._over_connection[connection]
-
-    def refuse_malformed(self, request: Request, error: MalformedMessage, flow: Flow) -> None:
+    def _refuse_malformed(self, request: Request, error: MalformedMessage, flow: Flow) -> None:
         """Answer without a transaction a request that cannot have one (§8.2.7)."""
         if error.status_hint and request.method != "ACK" and request.has("via"):
             self.send(bytes(make_response(request, error.status_hint, to_tag=self.new_token())), flow, None)
-
-    def report_bug(self) -> None:
-        """Log the exception being handled, the first time it comes from this place."""
-        kind, error, trace = sys.exc_info()
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        place = f"{kind} {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else str(kind)
-        if place not in self._bugs and len(self._bugs) < _MAX_BUGS:
-            self._bugs.add(place)
-            logger.error("a bug; its next occurrences will not be logged", exc_info=error)
 
     def _in_time(self, request: ServerRequest) -> ServerTransaction:
         transaction = request.transaction
@@ -500,24 +456,3 @@ class ProxyCore:
         if transaction.is_final:
             raise TransactionFinal(f"{request.id} has been answered")
         return transaction
-
-    def _forward(
-        self,
-        request: ServerRequest,
-        targets: Iterable[Target],
-        now: float,
-        ring_seconds: float | None,
-        *,
-        keep_routes: bool,
-        script_decides: bool = False,
-    ) -> list[Branch]:
-        self._now = now
-        self._in_time(request)
-        if request.request.max_forwards == 0:  # an OPTIONS that could have been answered here (§16.3 step 3)
-            self.answer_ourselves(request, 483, (), "local", now)
-            return []
-        context = self.context_of(request, now)
-        context.reserved = "waits" if script_decides else ""
-        started = context.add(targets, now, ring_seconds=ring_seconds, keep_routes=keep_routes)
-        context.settle(now)
-        return started

@@ -140,7 +140,7 @@ class DialogRelay(Timed, Struct, eq=False):
         forwarded = core.forwarder.in_dialog(self._request, hop.uri, flow, hop.skip_routes, hop.routes)
         self._client = core.layer.start_client(forwarded, flow, now, self)
         if flow.connection:
-            core.watch(flow.connection, self)
+            core.connections.watch(flow.connection, self)
 
     def abort(self, now: float) -> None:
         """A fault of ours: the sender gets 500."""
@@ -173,7 +173,7 @@ class DialogRelay(Timed, Struct, eq=False):
     def _drop_client(self) -> None:
         client, self._client = self._client, None
         if client is not None and client.flow.connection:
-            self._core.unwatch(client.flow.connection, self)
+            self._core.connections.unwatch(client.flow.connection, self)
 
     # timer C (§16.8)
 

@@ -63,7 +63,7 @@ class EdgeHop(DialogRelay, eq=False):
         forwarded = core.forwarder.to_target(self._request, server.flow, target, keep_routes=True)
         self._client = core.layer.start_client(forwarded, flow, now, self)
         if flow.connection:
-            core.watch(flow.connection, self)
+            core.connections.watch(flow.connection, self)
 
     def _drop_client(self) -> None:
         super()._drop_client()

@@ -33,7 +33,7 @@ class Originated:
         """Send it over the flow of the target."""
         core = self._core
         if target.flow.connection:
-            core.watch(target.flow.connection, self)
+            core.connections.watch(target.flow.connection, self)
         self.transaction = core.layer.start_client(request, target.flow, now, self)
 
     def response_received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
@@ -58,7 +58,7 @@ class Originated:
     def _end(self, transaction: ClientTransaction, status: int) -> None:
         self.transaction = None
         if transaction.flow.connection:
-            self._core.unwatch(transaction.flow.connection, self)
+            self._core.connections.unwatch(transaction.flow.connection, self)
         if self._ended is not None:
             ended, self._ended = self._ended, None
             ended(status)

@@ -147,7 +147,7 @@ class ResponseContext(Timed, Struct, eq=False):
         if self._count_reached and injected and not is_pickup:
             return "limit"
         if not self.branches:
-            return "" if self._core.is_reachable(target.flow) else "no-flow"
+            return "" if self._core.connections.is_reachable(target.flow) else "no-flow"
         if len(self.branches) >= self._core.limits.branches:
             return "limit"
         earlier = self._latest_branch(target.device_key)
@@ -160,7 +160,7 @@ class ResponseContext(Timed, Struct, eq=False):
             if earlier.transaction is not None:
                 self._core.layer.nudge(earlier.transaction, now)
             return "duplicate"
-        if not self._core.is_reachable(target.flow):
+        if not self._core.connections.is_reachable(target.flow):
             return "no-flow"
         if earlier is not None and verdict is Verdict.REPLACE:
             self._abandon(earlier)
@@ -184,7 +184,7 @@ class ResponseContext(Timed, Struct, eq=False):
         core.emit(BranchAdded(request, branch))
         branch.transaction = core.layer.start_client(message, target.flow, now, branch)
         if target.flow.connection:
-            core.watch(target.flow.connection, branch)
+            core.connections.watch(target.flow.connection, branch)
         return branch
 
     # the hold
@@ -315,7 +315,7 @@ class ResponseContext(Timed, Struct, eq=False):
         """Note the end of a branch's transaction."""
         branch.last_code = status
         if branch.target.flow.connection:
-            self._core.unwatch(branch.target.flow.connection, branch)
+            self._core.connections.unwatch(branch.target.flow.connection, branch)
         if branch.transaction is not None:
             branch.transaction = None  # also ends the reference cycle of the two
             if self._request.transaction is not None:
@@ -432,7 +432,7 @@ class ResponseContext(Timed, Struct, eq=False):
         branch.excluded = True
         self._core.emit(BranchCancelled(self._request, branch, 0))
         if branch.target.flow.connection:
-            self._core.unwatch(branch.target.flow.connection, branch)
+            self._core.connections.unwatch(branch.target.flow.connection, branch)
         if transaction is not None:
             branch.transaction = None
             self._core.layer.abandon(transaction)

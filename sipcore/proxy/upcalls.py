@@ -39,7 +39,9 @@ class Upcalls:
 
     def __init__(self, core: ProxyCore) -> None:
         self._core = core
-        self._dialogs = DialogRoutes(core.forwarder, core.tokens, core.is_reachable, core.limits.moved_flows)
+        self._dialogs = DialogRoutes(
+            core.forwarder, core.tokens, core.connections.is_reachable, core.limits.moved_flows
+        )
         self._run = f"{core.edge.worker}-{core.new_token()[:6]}"  # events name requests, also those before a restart
         self._count = 0
         self._ongoing: dict[MergeKey, ServerRequest] = {}
@@ -61,7 +63,7 @@ class Upcalls:
         core, request = self._core, transaction.request
         is_invite = request.method == "INVITE"
         if is_invite:
-            core.unanswered.append(transaction)
+            core.unanswered.append((transaction, now))
         has_route = bool(request.route_lines)
         if has_route and request.max_forwards != 0:
             hop = self._dialogs.hop(request, transaction.flow)
@@ -104,7 +106,7 @@ class Upcalls:
         if key is not None:
             self._ongoing.setdefault(key, handle)
         if is_invite and transaction.flow.connection:
-            core.watch(transaction.flow.connection, handle)
+            core.connections.watch(transaction.flow.connection, handle)
         core.emit(RequestReceived(handle))
 
     def cancel_received(self, cancel: ServerTransaction, invite: ServerTransaction | None, now: float) -> None:
@@ -161,7 +163,7 @@ class Upcalls:
             context.dissolve(now)
         core.requests.pop(handle.id, None)
         if transaction.flow.connection:
-            core.unwatch(transaction.flow.connection, handle)
+            core.connections.unwatch(transaction.flow.connection, handle)
         key = _merge_key(handle.request)
         if key is not None and self._ongoing.get(key) is handle:
             del self._ongoing[key]

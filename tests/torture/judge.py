@@ -43,7 +43,7 @@ def judge(data: bytes) -> str:
     while (event := core.next_event()) is not None:
         events.append(event)
     answers = [parse_message(outbound.data).status for outbound in core.messages_to_send()]
-    assert not core._bugs
+    assert not core.bugs.places
     for event in events:
         if isinstance(event, RequestReceived):
             return _judge_register(event.request.request) if event.request.request.method == "REGISTER" else "routed"

@@ -82,14 +82,14 @@ def test_a_provisional_of_the_script_has_a_tag_that_no_phone_has() -> None:
     assert world.answered[ALICE.host].to_tag == "mobile"
 
 
-def test_an_administrator_ends_a_call_that_rings() -> None:
+def test_a_final_reply_ends_a_call_that_rings() -> None:
     world = World()
     world.call()
     world.fork(DESK)
     world.answers(DESK, 180)
     world.sent()
 
-    world.core.hang_up(world.request, now=world.now)
+    world.core.reply(world.request, 480, now=world.now)
     world.pump()
 
     assert world.sent() == ["480 > alice", "CANCEL() > desk"]

@@ -199,7 +199,7 @@ class Chaos:
                 core.wait_no_more_branches(request, now=world.now)
             elif name == "hang-up":
                 if not request.is_final:
-                    core.hang_up(request, now=world.now)
+                    core.reply(request, 480, now=world.now)
             elif name == "reply" and not request.is_final:
                 core.reply(request, [180, 183, 100, 486, 404, 302][choice], now=world.now)
         if name == "provisional" and pending:

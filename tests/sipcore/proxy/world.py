@@ -143,7 +143,7 @@ class World:
             and core.open_branches == 0
             and core.get_timer() is None
             and not core.requests
-            and not core._over_connection
+            and not core.connections
             and not core.layer.user._ongoing
         )
 
