@@ -47,7 +47,8 @@ def make_call(number: int) -> tuple[ServerRequest, list[list[Any]]]:
     )
     check_request(message)
     transaction: Any = SimpleNamespace(is_final=False)
-    request = ServerRequest(message, FLOW, transaction, f"r{number}", f"c{number}")
+    core: Any = None
+    request = ServerRequest(core, message, FLOW, transaction, f"r{number}", f"c{number}")
     context: Any = None
     branch = Branch("1", Target("sip:102@192.0.2.4", FLOW, aor="102@pbx.example"), context)
     return request, [

@@ -26,13 +26,13 @@ from .cause import ENDED, Cause
 from .connections import Connections
 from .edge import Edge, Limits, Policy
 from .ended_call import EndedCall
-from .events import FinalSent, InjectRejected, RequestCancelled
+from .events import InjectRejected
 from .flow_token import FlowTokens
 from .forwarding import Forwarder, flow_of, own_routes
 from .originated import Originated
 from .request import ServerRequest
 from .response_context import ResponseContext
-from .takeover import TAKEOVER_MODES
+from .takeover import TAKEOVER_MODES, take_over
 from .target import Target
 from .upcalls import Upcalls
 
@@ -141,7 +141,7 @@ class ProxyCore:
             try:
                 if isinstance(concerned, ServerRequest):
                     if not concerned.is_final:
-                        self.context_of(concerned, now).caller_closed(now + self.policy.caller_grace)
+                        self._context_of(concerned, now).caller_closed(now + self.policy.caller_grace)
                 elif concerned.transaction is not None:
                     self.layer.transport_failed(concerned.transaction, now)
             except Exception:
@@ -189,7 +189,7 @@ class ProxyCore:
         self.is_draining = True
         for request in self.requests.values():
             if not request.is_final:
-                self.context_of(request, now).end_by(now + seconds)
+                self._context_of(request, now).end_by(now + seconds)
 
     # the words of the script
 
@@ -211,14 +211,14 @@ class ProxyCore:
         """
         if request.is_final and not request.is_gone and not request.is_cancelled:
             raise InvalidWord(f"{request.id} has been answered already")
-        transaction = self._in_time(request)
-        response = make_response(request.request, status, reason, headers, self.local_tag(request), body, content_type)
+        transaction = request.ensure_open()
+        response = make_response(request.request, status, reason, headers, request.our_tag(), body, content_type)
         if status < 200:
             self.layer.respond(transaction, response, now)
             return
-        self.answer(request, response, "local", now)
+        request.answer(response, "local", now)
         if request.context is not None:
-            request.context.cancel(ENDED, now, hold_why="final", takeover_outcome="failed")
+            request.context.wind_up(ENDED, "final", "failed", now)
 
     def fork(
         self,
@@ -237,11 +237,11 @@ class ProxyCore:
         answered with 480. With `script_decides` it is not answered, nor when all have failed: that is a TargetsFailed
         event, and the request waits for another word, or for `conclude`. With `keep_routes` the request's own Route is kept.
         """
-        self._in_time(request)
+        request.ensure_open()
         if request.request.max_forwards == 0:  # an OPTIONS that could have been answered here (§16.3 step 3)
-            self.answer_ourselves(request, 483, (), "local", now)
+            request.answer_ourselves(483, (), "local", now)
             return []
-        context = self.context_of(request, now)
+        context = self._context_of(request, now)
         context.reserved = "waits" if script_decides else ""
         started = context.add(targets, now, ring_seconds=ring_seconds, keep_routes=keep_routes)
         context.settle(now)
@@ -285,12 +285,12 @@ class ProxyCore:
         `branches`: close the hold once so many have been injected. `reason_code` is the Q.850 cause of the 480 that
         the caller gets when nobody ever rang. A second call replaces the first. Seconds beyond the limit are cut.
         """
-        self._in_time(request)
+        request.ensure_open()
         if seconds <= 0 or (branches is not None and branches < 1):
             raise InvalidWord("a hold needs a time, and at least one branch to wait for")
         is_invite = request.method == "INVITE"
         longest = self.limits.hold_seconds if is_invite else self.limits.non_invite_hold_seconds
-        context = self.context_of(request, now)
+        context = self._context_of(request, now)
         context.open_hold(min(seconds, longest), now, branches=branches, absent_cause=reason_code)
 
     def wait_no_more_branches(self, request: ServerRequest, *, now: float, why: str = "no-more") -> bool:
@@ -328,14 +328,14 @@ class ProxyCore:
             raise InvalidWord(f"cancel={cancel!r}: one of {', '.join(TAKEOVER_MODES)}, and for an INVITE")
         targets = list(targets)
         try:
-            self._in_time(request)
+            request.ensure_open()
         except TooLate as error:
             for target in targets:
                 self.emit(InjectRejected(request, target, _TOO_LATE[type(error)]))
             raise
-        context = self.context_of(request, now)
+        context = self._context_of(request, now)
         if cancel:
-            started = context.take_over(targets, now, mode=cancel, token=token, ring_seconds=ring_seconds)
+            started = take_over(context, targets, now, mode=cancel, token=token, ring_seconds=ring_seconds)
         else:
             started = context.add(targets, now, ring_seconds=ring_seconds, injected=True)
         if last:
@@ -395,7 +395,7 @@ class ProxyCore:
         """Put a message on the wire, with the next batch."""
         self._outbox.append(_new_tuple(Outbound, (data, flow, transaction)))
 
-    def context_of(self, request: ServerRequest, now: float) -> ResponseContext:
+    def _context_of(self, request: ServerRequest, now: float) -> ResponseContext:
         """The request's response context, made when there is none yet."""
         context = request.context
         if context is None:
@@ -404,55 +404,7 @@ class ProxyCore:
             context = request.context = ResponseContext(self, request, is_invite, now + longest)
         return context
 
-    def answer(
-        self, request: ServerRequest, response: Response, origin: str, now: float, *, branch: Branch | None = None
-    ) -> None:
-        """Send the final response, if it is the first."""
-        transaction = request.transaction
-        if transaction is not None and not transaction.is_final:
-            self.emit(FinalSent(request, response.status, response.reason, origin, branch))
-            self.layer.respond(transaction, response, now)
-            request.request.forget_readings()
-
-    def answer_ourselves(
-        self,
-        request: ServerRequest,
-        status: int,
-        headers: Sequence[tuple[str, str]],
-        origin: str,
-        now: float,
-        *,
-        branch: Branch | None = None,
-    ) -> None:
-        """Make the final response and send it, if it is the first."""
-        response = make_response(request.request, status, None, headers, self.local_tag(request))
-        self.answer(request, response, origin, now, branch=branch)
-
-    def cancelled(self, request: ServerRequest, reasons: tuple[str, ...], now: float) -> None:
-        """The caller has cancelled, or his connection has. He gets his 487 at once, the branches end by themselves."""
-        request.is_cancelled = True
-        self.emit(RequestCancelled(request, reasons))
-        self.answer_ourselves(request, 487, (), "cancel", now)
-        if request.context is not None:
-            request.context.cancel(Cause(487, tuple(("Reason", value) for value in reasons)), now)
-
-    def local_tag(self, request: ServerRequest) -> str:
-        """The To-tag of what we say ourselves; the same for all of a request (§9.2)."""
-        if not request.local_tag:
-            request.local_tag = self.new_token()
-        return request.local_tag
-
     def _refuse_malformed(self, request: Request, error: MalformedMessage, flow: Flow) -> None:
         """Answer without a transaction a request that cannot have one (§8.2.7)."""
         if error.status_hint and request.method != "ACK" and request.has("via"):
             self.send(bytes(make_response(request, error.status_hint, to_tag=self.new_token())), flow, None)
-
-    def _in_time(self, request: ServerRequest) -> ServerTransaction:
-        transaction = request.transaction
-        if transaction is None:
-            raise TransactionGone(f"{request.id} is over")
-        if request.is_cancelled:
-            raise TransactionCancelled(f"{request.id} was cancelled by the caller")
-        if transaction.is_final:
-            raise TransactionFinal(f"{request.id} has been answered")
-        return transaction

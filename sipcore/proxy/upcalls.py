@@ -94,13 +94,8 @@ class Upcalls:
                 relay.start(now)
                 return
         self._count += 1
-        handle = ServerRequest(
-            request,
-            transaction.flow,
-            transaction,
-            f"{self._run}-{self._count}",
-            core.new_token() if is_invite else "",
-        )
+        call_uid = core.new_token() if is_invite else ""
+        handle = ServerRequest(core, request, transaction.flow, transaction, f"{self._run}-{self._count}", call_uid)
         transaction.user = handle
         core.requests[handle.id] = handle
         if key is not None:
@@ -117,12 +112,12 @@ class Upcalls:
                 return
             user = invite.user
             reasons = tuple(cancel.request.headers("reason"))
-            tag = self._core.local_tag(user) if isinstance(user, ServerRequest) else self._core.new_token()
+            tag = user.our_tag() if isinstance(user, ServerRequest) else self._core.new_token()
             self._core.layer.respond(cancel, make_response(cancel.request, 200, to_tag=tag), now)
             if isinstance(user, DialogRelay):
                 user.cancel(Cause(487, tuple(("Reason", value) for value in reasons)), now)
             elif isinstance(user, ServerRequest) and not user.is_final:
-                self._core.cancelled(user, reasons, now)
+                user.cancel(reasons, now)
         except Exception:
             self._core.report_bug()
             self._respond(cancel, 500, (), now)
@@ -183,7 +178,7 @@ class Upcalls:
         self, transaction: ServerTransaction, status: int, headers: tuple[tuple[str, str], ...], now: float
     ) -> None:
         if isinstance(transaction.user, ServerRequest):
-            self._core.answer_ourselves(transaction.user, status, headers, "local", now)
+            transaction.user.answer_ourselves(status, headers, "local", now)
         elif not transaction.is_final:
             response = make_response(transaction.request, status, None, headers, self._core.new_token())
             self._core.layer.respond(transaction, response, now)

@@ -45,7 +45,8 @@ class Story:
             ).encode()
         )
         transaction: Any = SimpleNamespace(is_final=False)
-        self.request = ServerRequest(message, FLOW, transaction, f"r-{name}", name)  # type: ignore[arg-type]
+        core: Any = None
+        self.request = ServerRequest(core, message, FLOW, transaction, f"r-{name}", name)  # type: ignore[arg-type]
         self.branches: dict[str, Branch] = {}
 
     def known(self, callee: str = BOB, groups: tuple[str, ...] = ("sales",)) -> Story:

@@ -356,7 +356,7 @@ def test_a_fault_in_a_response_ends_the_call_it_belongs_to(monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("sipcore.proxy.response_context.ResponseContext._provisional", fail)
+    monkeypatch.setattr("sipcore.proxy.response_context.ResponseContext.branch_rings", fail)
     world.answers(DESK, 180)
     monkeypatch.undo()
 
