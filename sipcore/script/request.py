@@ -8,6 +8,7 @@ there, apart from what their docstring says. Every word that waits returns at on
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ class RequestContext(RegistrarWords, WakeWords, BranchWords):
         self.flow: Flow = handle.flow
         self.caller: SubscriberRecord | None = None
         self.callee: SubscriberRecord | None = None
-        self._ref: TransactionRef | None = None
+        self._ref: weakref.ref[TransactionRef] | None = None
         self._round: asyncio.Future[Tried] | None = None  # while `try_targets` waits
         self._to_aor: str | None = ""  # not asked for yet
         handle.user = self
@@ -68,19 +69,25 @@ class RequestContext(RegistrarWords, WakeWords, BranchWords):
     @property
     def ref(self) -> TransactionRef:
         """What notification routes of this request get, and what its subscriptions are bound to."""
-        if self._ref is None:
-            self._ref = TransactionRef(self._environment, self)
-        return self._ref
+        known = self._known_ref()
+        if known is None:
+            known = TransactionRef(self._environment, self)
+            self._ref = weakref.ref(known)
+        return known
+
+    def _known_ref(self) -> TransactionRef | None:
+        """The one that somebody holds: it has this request, which must not have it in turn, or both would live for ever."""
+        return None if self._ref is None else self._ref()
 
     def release(self, why: str) -> None:
         """End what is bound to this request."""
-        if self._ref is not None:
-            self._environment.routing.release(self._ref, why, "transaction")
+        if (known := self._known_ref()) is not None:
+            self._environment.routing.release(known, why, "transaction")
 
     def dialog_ended(self, why: str) -> None:
         """End what is bound to the call that it began."""
-        if self._ref is not None:
-            self._environment.routing.release(self._ref, why)
+        if (known := self._known_ref()) is not None:
+            self._environment.routing.release(known, why)
 
     # Who is concerned.
 

@@ -25,7 +25,7 @@ __all__ = ["TransactionRef"]
 class TransactionRef(EventWords):
     """A call in progress, for the notification routes that its script has armed."""
 
-    __slots__ = ("_environment", "_request")
+    __slots__ = ("__weakref__", "_environment", "_request")
 
     def __init__(self, environment: Environment, request: RequestContext) -> None:
         self._environment = environment

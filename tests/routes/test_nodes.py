@@ -205,6 +205,7 @@ def test_a_message_reaches_a_phone_of_the_other_node() -> None:
         assert [m.method for m in bob.inbox if hasattr(m, "method")] == ["MESSAGE"]
 
 
+@pytest.mark.ends_midway
 def test_who_has_seen_the_route_of_a_call_cannot_reach_the_phone_with_it() -> None:
     seen: list[str] = []
 

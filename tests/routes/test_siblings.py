@@ -182,6 +182,7 @@ def test_phones_over_udp_stay_reachable_when_the_worker_they_registered_at_dies(
         bob.hang_up()
 
 
+@pytest.mark.ends_midway
 def test_a_dialog_outlives_the_worker_that_had_it() -> None:
     with together(settles=False) as cluster:
         alice, bob = cluster.phone("101", "w1"), cluster.phone("102", "w2")
@@ -246,6 +247,7 @@ def test_a_request_that_nobody_knows_comes_back_and_is_done_where_it_came() -> N
     ]
 
 
+@pytest.mark.ends_midway
 def test_a_while_after_the_last_change_nobody_is_asked() -> None:
     with together(settles=False) as cluster:
         alice, bob = cluster.phone("101", "w1"), cluster.phone("102", "w1")
