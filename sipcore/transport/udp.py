@@ -50,6 +50,10 @@ class UdpSocket:
         self._after_batch = after_batch
         self._failed = failed
         self._limits = limits
+        # One buffer for all: `recv` would allocate the largest datagram for each, and cut it to size. What lives for a while
+        # then lies between holes of 64 kB, and the process grows for ever.
+        self._buffer = bytearray(MAX_DATAGRAM)
+        self._view = memoryview(self._buffer)
         self._is_ipv6 = bound.family == socket.AF_INET6
         self._flows: dict[Address, Flow] = {}
         self._queue: deque[tuple[bytes, Address, Any]] = deque()
@@ -95,23 +99,23 @@ class UdpSocket:
 
     def _read(self) -> int:
         """Read until there is nothing more, or enough for one turn; how many datagrams."""
-        receive, flows = self._socket.recvfrom, self._flows
+        receive, flows, buffer, view = self._socket.recvfrom_into, self._flows, self._buffer, self._view
         count, datagrams = 0, []
         for _ in range(self._limits.datagrams_per_wakeup):
             try:
-                data, address = receive(MAX_DATAGRAM)
+                length, address = receive(buffer)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
                 continue  # an ICMP error about something sent earlier; the transaction's timer knows better
             count += 1
             # No start line is so short or begins so: a keep-alive, or STUN (RFC 7983 tells it by its first octet).
-            if len(data) <= LARGEST_KEEP_ALIVE or data[0] < 4:
+            if length <= LARGEST_KEEP_ALIVE or buffer[0] < 4:
                 continue
             flow = flows.get(address)
             if flow is None:
                 flow = self._new_flow(address)
-            datagrams.append((data, flow))
+            datagrams.append((bytes(view[:length]), flow))
         if count:
             self._arrival.received_together(datagrams)
             self._after_batch()
