@@ -21,6 +21,7 @@ from pbx.subscribers.models import Subscriber
 from sipcore.contract import keys
 
 from .models import PushAttempt, PushDevice
+from .providers.base import PushResult
 from .sending import Outcome
 
 __all__ = ["Claim", "claim", "complete", "forget_attempts", "lock_owners", "woke"]
@@ -89,7 +90,7 @@ def complete(claim: Claim, outcome: Outcome) -> bool:
     if result.accepted:
         device.update(state=PushDevice.State.WORKS, last_error="", last_push_at=attempt.at)
     elif result.token_invalid:
-        return _refuse(device, result.reason or f"HTTP {result.status}", since=result.invalid_since)
+        return _refuse(device, result)
     else:
         device.update(last_error=(result.reason or f"HTTP {result.status}")[:255])
     return False
@@ -144,14 +145,20 @@ def _reason_not_to(device: PushDevice, recent: dict[int, dict[str, int]], call_u
     return ""
 
 
-def _refuse(device: QuerySet[PushDevice], reason: str, *, since: float) -> bool:
-    """Mark a token dead, unless it was registered after the provider saw it die; calls stop counting on it."""
-    if since:
-        seen_dead = datetime.fromtimestamp(since, UTC)
+def _refuse(device: QuerySet[PushDevice], result: PushResult) -> bool:
+    """Mark a token dead, unless it was registered after the provider saw it die; calls stop counting on it.
+
+    One that is gone is deleted. The device stays, to say why its phone does not wake, and for the phone's next token. One
+    that is refused because of a wrong key or topic may work when that has been put right, and is kept (ADR 18).
+    """
+    if result.invalid_since:
+        seen_dead = datetime.fromtimestamp(result.invalid_since, UTC)
         device = device.filter(Q(last_registered_at=None) | Q(last_registered_at__lte=seen_dead))
     owner = device.values_list("subscriber_id", flat=True).first()
     if owner is None:
         return False
     with transaction.atomic():
         subscribers.republish([owner])
-        return device.update(state=PushDevice.State.REFUSED, last_error=reason[:255]) > 0
+        reason = (result.reason or f"HTTP {result.status}")[:255]
+        nothing = {"sealed_token": "", "sealed_keys": ""} if result.token_is_gone else {}
+        return device.update(state=PushDevice.State.REFUSED, last_error=reason, **nothing) > 0

@@ -90,7 +90,10 @@ class PushDevice(models.Model):
 
     @property
     def token(self) -> str:
-        """The token in clear, for a provider and nobody else. Raise sealing.Unreadable after a lost SECRET_KEY."""
+        """The token in clear, for a provider and nobody else.
+
+        Raise sealing.Unreadable after a lost SECRET_KEY, and when there is none, see `has_token`.
+        """
         return sealing.unseal(self.sealed_token)
 
     @token.setter
@@ -107,6 +110,11 @@ class PushDevice(models.Model):
     @keys.setter
     def keys(self, value: Mapping[str, str]) -> None:
         self.sealed_keys = sealing.seal(json.dumps(dict(value))) if value else ""
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the token is still there: one that its provider has no use for any more is deleted."""
+        return bool(self.sealed_token)
 
     @property
     def masked_token(self) -> str:

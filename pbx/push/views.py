@@ -133,6 +133,9 @@ def pushes_of_call(request: HttpRequest, uid: str) -> HttpResponse:
 def device_wake(request: HttpRequest, pk: int) -> HttpResponse:
     """Push one device and watch it wake up: says what will happen, then does it, then shows the stopwatch."""
     device = get_object_or_404(PushDevice.objects.select_related("subscriber"), pk=pk)
+    if not device.has_token and "since" not in request.GET:  # of a test that has found it dead the page tells on
+        messages.error(request, plain_words(device.provider, "no-token"))
+        return redirect("device", device.pk)
     if request.method == "POST":
         last = device.attempts.filter(kind="test").first()
         if last is not None and time.time() - last.at.timestamp() < TEST_PAUSE:

@@ -221,6 +221,8 @@ def _recipient(device: PushDevice) -> Recipient | PushResult:
     """Where to send to, or the failure that stands in the way of it."""
     if not sender().knows(device.provider):
         return PushResult(reason=f"not-configured: {device.provider}")
+    if not device.has_token:
+        return PushResult(reason="no-token: it was dead, and was deleted")
     try:
         address = (device.handle, device.provider, device.param, device.token, device.platform)
         return Recipient(*address, device.keys)

@@ -72,6 +72,12 @@ UNREADABLE = Meaning(
     _("It was stored under another SECRET_KEY."),
     _("Put the old key into SECRET_KEY_FALLBACKS, or let the phone register again: it brings its token along."),
 )
+NO_TOKEN = Meaning(
+    Verdict.PERMANENT,
+    _("This device has no token any more."),
+    _("The provider said that the token is dead, so it was deleted."),
+    _("Nothing: when the app is opened, it registers with its new token."),
+)
 INTERNAL = Meaning(
     Verdict.PERMANENT,
     _("The push failed because of an error in this product."),
@@ -86,6 +92,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "not-configured": NOT_CONFIGURED,
     "wrong-credentials": WRONG_SETTINGS,
     "unreadable-token": UNREADABLE,
+    "no-token": NO_TOKEN,
     "internal-error": INTERNAL,
 }
 

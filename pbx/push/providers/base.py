@@ -117,6 +117,11 @@ class PushResult:
         )
 
     @property
+    def token_is_gone(self) -> bool:
+        """Whether the provider says that there is no such token any more, and not just that it is none for our key."""
+        return self.token_invalid and self.status in (404, 410)
+
+    @property
     def is_temporary(self) -> bool:
         """Whether trying again may help: no answer, throttled, or the provider is in trouble."""
         if self.accepted or self.token_invalid or self.credentials_refused or self.permanent:

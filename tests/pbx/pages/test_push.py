@@ -223,6 +223,15 @@ class TestStopwatch:
         assert "was tested a moment ago" in shown
         assert jobs == []
 
+    def test_a_device_whose_token_was_deleted_has_no_such_button(self, page, running, device, jobs):
+        PushDevice.objects.update(state="refused", sealed_token="", sealed_keys="", last_error="Unregistered")
+
+        shown = text(page.get(f"/devices/{device.pk}/"))
+        assert "deleted, because it is dead" in shown
+        assert "Test wake" not in shown
+        assert "This device has no token any more." in text(page.post(f"/devices/{device.pk}/wake/", follow=True))
+        assert jobs == []
+
     def test_celery_stopped_is_said(self, page, store, device):
         assert "No push is being sent: Celery does not run." in text(page.get(f"/devices/{device.pk}/wake/"))
 

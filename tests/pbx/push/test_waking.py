@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from pbx.celery import app
 from pbx.push import actions, ledger, sealing, tasks
+from pbx.push.answers import meaning_of
 from pbx.push.models import PushAttempt, PushDevice
 from pbx.subscribers import actions as subscribers
 from sipcore.contract import keys
@@ -369,8 +370,37 @@ def test_a_dead_token_is_given_up_and_workers_count_it_no_more(push_server, mobi
     ]
     mobile.refresh_from_db()
     assert (mobile.state, mobile.last_error) == ("refused", "Unregistered")
+    assert (mobile.sealed_token, mobile.sealed_keys) == ("", ""), (
+        "nobody can be woken with it any more, nor robbed of it"
+    )
     record = from_json(SubscriberRecord, store.get(keys.directory_subscriber("101@pbx.test")))
     assert record.push_devices == 0
+
+
+@pytest.mark.acceptance("H35")
+def test_a_phone_whose_token_was_deleted_brings_it_back(push_server, mobile, bob, put_call):
+    put_call()
+    push_server.answers(Answer(404))
+    call_bob()
+    mobile.refresh_from_db()
+    assert not mobile.has_token
+
+    device = learn(bob, TOKEN)
+
+    assert (device.pk, device.token, device.state) == (mobile.pk, TOKEN, "unknown")
+
+
+def test_a_test_of_a_device_without_a_token_sends_nothing_and_says_why(push_server, mobile, put_call):
+    put_call()
+    push_server.answers(Answer(410))
+    call_bob()
+    mobile.refresh_from_db()
+
+    tasks.test_device(mobile.pk)
+
+    assert len(push_server.received) == 1
+    attempt = mobile.attempts.get(kind="test")
+    assert meaning_of("http", attempt.status, attempt.reason).text == "This device has no token any more."
 
 
 def test_a_refused_device_is_not_pushed_again(push_server, mobile, put_call, events):

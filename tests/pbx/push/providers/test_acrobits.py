@@ -59,7 +59,7 @@ def test_the_app_is_told_of_the_call_by_its_call_id(server, send):
 @pytest.mark.parametrize(
     ("_case", "answer", "expected"),
     [
-        ("a dead token", Answer(200, b'{"code":410,"response":"gone"}'), {"token_invalid": True, "reason": "gone"}),
+        ("a dead token", Answer(200, b'{"code":410,"response":"gone"}'), {"token_is_gone": True, "reason": "gone"}),
         ("an unknown one", Answer(404, b""), {"token_invalid": True}),
         ("incomplete", Answer(400, b"AppId missing"), {"token_invalid": False, "is_temporary": False}),
         ("not for us", Answer(403, b""), {"credentials_refused": True}),

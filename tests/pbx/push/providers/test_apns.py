@@ -151,6 +151,7 @@ def test_apple_says_since_when_a_token_is_dead(server, send):
     result = send()
 
     assert (result.status, result.reason, result.token_invalid) == (410, "Unregistered", True)
+    assert result.token_is_gone
     assert result.invalid_since == 1_700_000_000.5
 
 
@@ -161,7 +162,7 @@ def said(status: int, reason: str, **more) -> Answer:
 @pytest.mark.parametrize(
     ("_case", "answer", "expected"),
     [
-        ("sandbox token", said(400, "BadDeviceToken"), {"token_invalid": True, "reason": "BadDeviceToken"}),
+        ("sandbox token", said(400, "BadDeviceToken"), {"token_is_gone": False, "reason": "BadDeviceToken"}),
         ("another app's", said(400, "DeviceTokenNotForTopic"), {"token_invalid": True}),
         ("wrong key", said(403, "InvalidProviderToken"), {"credentials_refused": True, "is_temporary": False}),
         (

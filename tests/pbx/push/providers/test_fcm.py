@@ -112,6 +112,7 @@ def test_a_token_that_is_not_registered_any_more(server, send):
     result = send()
 
     assert (result.status, result.reason, result.token_invalid) == (404, "UNREGISTERED", True)
+    assert result.token_is_gone
 
 
 def error(*arguments, **keywords) -> Answer:
@@ -127,7 +128,7 @@ VIOLATION = {"fieldViolations": [{"field": "message.token", "description": "Inva
         (
             "no token at all",
             error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", **VIOLATION),
-            {"token_invalid": True, "reason": "INVALID_ARGUMENT (message.token)"},
+            {"token_invalid": True, "token_is_gone": False, "reason": "INVALID_ARGUMENT (message.token)"},
         ),
         (
             "another mistake of the same name",

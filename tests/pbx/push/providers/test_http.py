@@ -83,7 +83,7 @@ def test_another_secret_is_noticed(server):
     ("_case", "answer", "expected"),
     [
         ("accepted", Answer(202), {"status": 202, "accepted": True}),
-        ("gone", Answer(410, b'{"reason":"Unregistered"}'), {"reason": "Unregistered", "token_invalid": True}),
+        ("gone", Answer(410, b'{"reason":"Unregistered"}'), {"reason": "Unregistered", "token_is_gone": True}),
         ("unknown", Answer(404, b""), {"status": 404, "token_invalid": True, "reason": ""}),
         ("throttled", Answer(429, headers={"Retry-After": "7"}), {"retry_after": 7.0, "is_temporary": True}),
         ("down", Answer(503, b"<h1>no</h1>"), {"is_temporary": True, "blames_provider": True, "reason": "<h1>no</h1>"}),

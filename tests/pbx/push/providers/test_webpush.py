@@ -77,13 +77,13 @@ def test_a_subscription_that_is_over(server, send):
 
     result = send()
 
-    assert (result.status, result.token_invalid) == (410, True)
+    assert (result.status, result.token_invalid, result.token_is_gone) == (410, True, True)
 
 
 @pytest.mark.parametrize(
     ("_case", "answer", "expected"),
     [
-        ("unknown", Answer(404, b""), {"token_invalid": True}),
+        ("unknown", Answer(404, b""), {"token_invalid": True, "token_is_gone": True}),
         ("another key", Answer(403, b'{"message":"VAPID public key mismatch"}'), {"credentials_refused": True, "reason": "VAPID public key mismatch"}),
         ("throttled", Answer(429, b"", {"Retry-After": "7"}), {"retry_after": 7.0, "is_temporary": True}),
         ("down", Answer(503, b""), {"is_temporary": True, "blames_provider": True}),
