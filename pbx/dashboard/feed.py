@@ -116,10 +116,10 @@ class CallFeed:
 
     async def close(self) -> None:
         """End the subscription; for tests and orderly ends."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     # -- following Redis
 
@@ -138,6 +138,8 @@ class CallFeed:
             except* Exception as errors:  # a mistake of ours must not leave every browser without news
                 log.exception("the feed failed, and is begun anew", exc_info=errors)
                 self._lost(errors.exceptions[0])
+            if self._task is not asyncio.current_task():
+                return  # closed: a group whose connection fails as it is cancelled tells of the failure alone
             if not self._live:
                 await asyncio.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
                 attempt += 1

@@ -141,6 +141,23 @@ def test_what_happened_during_a_drop_is_seen_without_waiting_for_the_next_change
     asyncio.run(scenario())
 
 
+def test_a_connection_that_fails_as_the_feed_is_closed_does_not_keep_it_open(board, monkeypatch):
+    async def fails_when_cancelled(feed, connection, subscription):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectionError
+
+    async def scenario():
+        monkeypatch.setattr(CallFeed, "_follow_calls", fails_when_cancelled)
+        async with running(board.url) as feed:
+            await Browser(feed, "calls").until(0)
+            async with asyncio.timeout(5):
+                await feed.close()
+
+    asyncio.run(scenario())
+
+
 def test_the_snapshot_race_leaves_no_gap_and_no_repetition(board):
     """Changes are written as fast as possible while browsers join and connections are cut."""
 
