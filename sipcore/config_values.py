@@ -267,7 +267,8 @@ def read_vapid_key(text: str) -> str:
     """
     if _VAPID_PUBLIC.fullmatch(text):
         return text
-    from cryptography.hazmat.primitives.asymmetric import ec  # only a PBX with Web Push pays for it
+    from cryptography.exceptions import UnsupportedAlgorithm  # only a PBX with Web Push pays for it
+    from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
     allowed = "a private key of the curve P-256, as a PEM file or in base64url"
@@ -278,7 +279,7 @@ def read_vapid_key(text: str) -> str:
         else:
             pem = text.replace("\\n", "\n") if text.startswith("-----BEGIN") else Path(text).read_text(encoding="utf-8")
             key = load_pem_private_key(pem.encode(), password=None)
-    except (OSError, TypeError, ValueError):
+    except (OSError, TypeError, ValueError, UnsupportedAlgorithm):
         raise WrongValue(allowed) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise WrongValue(allowed)

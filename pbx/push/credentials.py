@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
@@ -164,3 +165,5 @@ def _private_key(name: str, pem: str):
         return load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError):
         raise WrongCredentials(f"{name} has no private key in PEM form, or one behind a password.") from None
+    except UnsupportedAlgorithm as error:
+        raise WrongCredentials(f"{name} is a key of an unknown kind: {error}.") from None

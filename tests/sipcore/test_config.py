@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from sipcore.config import SHIPPED_ROUTES, WorkerConfig, default_route_address
 from sipcore.errors import ConfigurationError
+from tests.support.keys import SECP160R1
 
 
 def read(**environ):
@@ -213,6 +214,11 @@ def test_a_key_of_another_kind_is_refused(key):
 
     with pytest.raises(ConfigurationError, match="PBX_VAPID_KEY cannot be used; allowed is a private key"):
         read(PBX_VAPID_KEY=pem)
+
+
+def test_a_key_of_a_curve_that_nobody_knows_is_refused():
+    with pytest.raises(ConfigurationError, match="PBX_VAPID_KEY cannot be used; allowed is a private key"):
+        read(PBX_VAPID_KEY=SECP160R1)
 
 
 def test_each_start_has_a_name_of_its_own():

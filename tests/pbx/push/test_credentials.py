@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pbx.push.credentials import WrongCredentials, apns_key, fcm_account, vapid_key
+from tests.support.keys import SECP160R1
 
 
 def pem(key) -> str:
@@ -121,6 +122,7 @@ def test_a_vapid_key_is_read_in_both_forms():
         ("/nowhere/vapid.pem", "PBX_VAPID_KEY is '/nowhere/vapid.pem'"),
         (P384, "PBX_VAPID_KEY is no P-256 key"),
         (ED25519, "PBX_VAPID_KEY is no P-256 key"),
+        (SECP160R1, "PBX_VAPID_KEY is a key of an unknown kind: Curve 1.3.132.0.8 is not supported"),
     ],
 )
 def test_a_wrong_vapid_key_is_refused(text, words):
