@@ -142,14 +142,19 @@ def test_what_happened_during_a_drop_is_seen_without_waiting_for_the_next_change
 
 
 def test_a_connection_that_fails_as_the_feed_is_closed_does_not_keep_it_open(board, monkeypatch):
-    async def fails_when_cancelled(feed, connection, subscription):
+    followed = itertools.count()
+
+    async def fails_when_cancelled_first(feed, connection, subscription):
+        is_first = next(followed) == 0
         try:
             await asyncio.Event().wait()
-        finally:
-            raise ConnectionError
+        except asyncio.CancelledError:
+            if is_first:
+                raise ConnectionError from None
+            raise
 
     async def scenario():
-        monkeypatch.setattr(CallFeed, "_follow_calls", fails_when_cancelled)
+        monkeypatch.setattr(CallFeed, "_follow_calls", fails_when_cancelled_first)
         async with running(board.url) as feed:
             await Browser(feed, "calls").until(0)
             async with asyncio.timeout(5):
